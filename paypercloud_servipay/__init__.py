@@ -1,0 +1,3 @@
+from . import compat
+from . import models
+from . import wizards

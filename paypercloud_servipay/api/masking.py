@@ -1,0 +1,383 @@
+"""Nothing that a thief could use may reach a log row, the server log, the chatter or an export.
+
+Everything written there passes through a :class:`Masker` first. It hides secrets by the name they stand under, by their
+own value in every usual encoding, and card numbers by their check digit (first six and last four stay). What support
+needs stays readable: references, status words, amounts, identifiers, the last four digits.
+
+It never raises, keeps JSON valid, gives the same text when it is applied twice, and takes linear time.
+Source: design/conventions.md, 2.6; the names are those of the providers' protocols (protocols/*.md).
+"""
+
+import base64
+import hashlib
+import html
+import json
+import logging
+import re
+from urllib.parse import quote, quote_plus, unquote_plus
+
+HIDDEN = "***"
+MIN_VALUE = 6  # shorter literal secrets would destroy ordinary text
+MAX_DEPTH = 30
+MAX_RUN = 200  # digits
+
+# A name is split into words ("x-api-key", "xApiKey" -> x api key). It is secret when some of its words, joined, stand here...
+SECRET_PARTS = frozenset(
+    """
+    apikey apisecret accesskey secretkey privatekey clientsecret sharedsecret secret token bearer jwt password passwd pwd
+    pswd passphrase sha shasign shain shaout hmac signature cardnumber cardno pan primaryaccountnumber cvv cvv2 cvc cvc2
+    cvx cvn track1 track2 track3 trackdata pin pinblock iban cookie setcookie porteur dateval credentials
+    """.split()  # noqa: SIM905
+)
+# ... or when all of them, joined, stand here: as a part these words are harmless (authorization_code, track_id)
+SECRET_NAMES = frozenset("authorization proxyauthorization auth track cle cookie2 sessionid csrftoken".split())
+CARD_PARTS = frozenset("cardnumber cardno pan primaryaccountnumber porteur".split())
+
+_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+_SEPARATORS = " \u00a0\u202f.-"
+_DIGIT_RUN = re.compile(rf"(?<!\d)\d(?:[{_SEPARATORS}]?\d){{12,}}")
+_TRACK = re.compile(r"(?<!\d)(\d{12,19})([=D^])[\d=?]{4,}")
+_IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30}\b")
+_PEM = re.compile(r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,40}PRIVATE KEY-----|\Z)", re.S)
+_JWT = re.compile(r"\beyJ[\w-]{5,}\.[\w-]{5,}(?:\.[\w-]*)?")
+_SCHEME = re.compile(r"\b(Bearer|Basic|Digest|Token)([ \t]+)(?=\S*[\d=_.]|\S{20})[\w.~+/=:-]{6,}", re.I)
+_USERINFO = re.compile(r"(://)[^/\s:@'\"]{1,256}:[^/\s@'\"]{1,256}@")
+_CURL_USER = re.compile(r"(\s(?:-u|--user|--proxy-user)[ =]+['\"]?)[^\s'\":]{1,256}:[^\s'\"]{1,256}")
+_NAME = re.compile(r"(?<![\w.%-])(?P<name>[A-Za-z_%][\w.%-]*(?: [A-Za-z_][\w.-]*){0,2})\\?[\"']?\s{0,3}(?:=>|[=:](?!//))\s{0,3}")
+_VALUE = re.compile(r"[{\[][^{}\[\]]{0,2000}[}\]]|\\\"[^\"\\]*\\\"|\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|[^\s,;&\"'<>{}\[\]\\()]*")
+# their value goes on to the end of the line or of the quotation
+_LINE = re.compile(r"(?<![\w-])((?:proxy-)?authorization|(?:set-)?cookie2?)([\"']?\s{0,3}[:=]\s{0,3})[^\r\n'\"]+", re.I)
+_SPOKEN = re.compile(
+    r"\b((?:api|secret|private|access|client)[ _-](?:key|secret|token))(\s{0,3}(?:[:=]|is)\s{0,3}[\"']?)[^\s\"',;&]+", re.I
+)
+_ELEMENT = re.compile(r"<([\w:.-]{1,100})(?=[\s/>])([^<>]*)>(<!\[CDATA\[[^\]]{0,2000}\]\]>|[^<]+)")
+_PART = re.compile(
+    r"(form-data;[^\r\n]{0,200}?name=\"([^\"\r\n]{1,100})\"[^\r\n]{0,300}(?:\r?\n[^\r\n]{1,300}){0,5}\r?\n\r?\n)"
+    r"(.*?)(?=\r?\n--|\Z)",
+    re.S,
+)
+_NO_FORM = re.compile(r"[\s<>{}\"'\[\]]")
+_FORM_PAIR = re.compile(r"[A-Za-z_%][\w.%+-]{0,100}=")
+_CHARSET = re.compile(r"charset=[\"']?([\w.-]{1,40})", re.I)
+
+
+def is_secret_name(name, extra=frozenset()):
+    """Whether a value under ``name`` (str) is hidden; ``extra`` holds more joined lower-case words."""
+    parts = [part.lower() for part in _WORDS.findall(name)]
+    if "".join(parts) in SECRET_NAMES:
+        return True
+    return any(run in SECRET_PARTS or run in extra for run in _runs(parts))
+
+
+def _runs(parts):
+    """The words of a name alone and joined with up to two that follow."""
+    for start in range(len(parts)):
+        for end in range(start + 1, min(start + 3, len(parts)) + 1):
+            yield "".join(parts[start:end])
+
+
+def _is_card_name(name):
+    return any(run in CARD_PARTS for run in _runs([part.lower() for part in _WORDS.findall(name)]))
+
+
+# -- card numbers
+
+
+def mask_pan(text):
+    """``text`` with every card number reduced to its first six and last four digits.
+
+    A run of 13 to 19 digits (single separators allowed, any script's digits) with a right check digit is one. In a longer
+    or wrong run a card number may stand between other digits ("16" + number): windows of 15 and 16 digits that begin like
+    one are looked for. Rather a number too many is hidden than one too few.
+    """
+    return _DIGIT_RUN.sub(_mask_run, _TRACK.sub(_mask_track, text))
+
+
+def _mask_run(match):
+    places = [index for index, char in enumerate(match.group()) if char.isdecimal()]
+    digits = [int(match.group()[index]) for index in places[: MAX_RUN + 1]]
+    if len(digits) > MAX_RUN:
+        return HIDDEN  # no identifier is that long, and looking at each of a million windows takes seconds
+    if len(digits) <= 19 and _luhn(digits):
+        return _starred(match.group(), places, 0, len(digits))
+    text = match.group()
+    start = 0
+    while start + 15 <= len(digits):
+        length = next((size for size in (16, 15) if _begins_like_card(digits[start : start + size], size)), 0)
+        if length:
+            text = _starred(text, places, start, length)
+        start += length or 1
+    return text
+
+
+def _mask_track(match):
+    number = match.group(1)
+    shown = f"{number[:6]}{'*' * (len(number) - 10)}{number[-4:]}"
+    return f"{shown}{match.group(2)}{HIDDEN}"
+
+
+def _begins_like_card(digits, size):
+    if len(digits) < size or not _luhn(digits):
+        return False
+    first, four = digits[0], digits[0] * 1000 + digits[1] * 100 + digits[2] * 10 + digits[3]
+    if size == 15:
+        return four // 100 in (34, 37)
+    return first in (3, 4, 5, 6) or 2200 <= four <= 2720
+
+
+def _starred(text, places, start, length):
+    chars = list(text)
+    for index in places[start + 6 : start + length - 4]:
+        chars[index] = "*"
+    return "".join(chars)
+
+
+def _luhn(digits):
+    total = 0
+    for index, digit in enumerate(reversed(digits)):
+        double = digit * 2 if index % 2 else digit
+        total += double - 9 if double > 9 else double
+    return total % 10 == 0 and any(digits)
+
+
+def _mask_iban(match):
+    compact = match.group().replace(" ", "")
+    if not 15 <= len(compact) <= 34:
+        return match.group()
+    number = int("".join(str(int(char, 36)) for char in compact[4:] + compact[:4]))
+    return f"{compact[:4]}{HIDDEN}{compact[-4:]}" if number % 97 == 1 else match.group()
+
+
+# -- everything else
+
+
+class Masker:
+    """Hides secrets in texts, URLs, headers, bodies and values.
+
+    :param extra_keys: more names under which secrets stand ("PBX_HMAC"), compared without case and separators
+    :param values: literal secrets in use; hidden wherever they occur, whatever the name, plain or encoded
+    """
+
+    def __init__(self, extra_keys=(), values=()):
+        self._extra = frozenset("".join(_WORDS.findall(key)).lower() for key in extra_keys)
+        forms = {form for value in values if value and len(value) >= MIN_VALUE for form in _forms(value)}
+        longest_first = sorted(forms, key=len, reverse=True)
+        self._values = re.compile("|".join(map(re.escape, longest_first)), re.I) if forms else None
+
+    def text(self, text):
+        """Free text: log messages, exception texts, XML, header lines, commands."""
+        text = str(text)
+        if self._values:
+            text = self._values.sub(HIDDEN, text)
+        text = _PEM.sub(HIDDEN, text)
+        text = _PART.sub(self._mask_part, text)
+        text = _ELEMENT.sub(self._mask_element, text)
+        text = _LINE.sub(rf"\1\2{HIDDEN}", text)
+        text = _SPOKEN.sub(rf"\1\2{HIDDEN}", text)
+        text = self._pairs(text)
+        text = _SCHEME.sub(rf"\1\2{HIDDEN}", text)
+        text = _JWT.sub(HIDDEN, text)
+        text = _USERINFO.sub(rf"\1{HIDDEN}@", text)
+        text = _CURL_USER.sub(rf"\1{HIDDEN}", text)
+        return _IBAN.sub(_mask_iban, mask_pan(text))
+
+    def url(self, url):
+        """A URL; its query is read pair by pair, percent-encoded names included."""
+        base, mark, query = str(url).partition("?")
+        return self.text(base) + mark + (self._form(query) if mark else "")
+
+    def headers(self, headers):
+        """``{name: value}`` of a mapping or of pairs; an authentication scheme stays, what follows it goes."""
+        pairs = headers.items() if hasattr(headers, "items") else headers
+        return {str(name): self._header(str(name), str(value)) for name, value in pairs}
+
+    def body(self, body, content_type=""):
+        """A request's or answer's body (bytes or str) as text; what is no text becomes its size and SHA-256."""
+        text = _decode(body, content_type)
+        if text is None:
+            return f"[binary {len(body)} bytes sha256 {hashlib.sha256(body).hexdigest()}]"
+        if text[:1] in ("{", "[", '"') or "json" in content_type:
+            return self._json(text)
+        return self._plain(text)
+
+    def value(self, value, depth=0):
+        """A JSON-like value of the same shape; texts that hold JSON are masked inside."""
+        if depth > MAX_DEPTH:
+            return HIDDEN
+        if isinstance(value, dict):
+            return {self.text(key): self._named(str(key), item, depth) for key, item in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [self.value(item, depth + 1) for item in value]
+        if isinstance(value, (bytes, bytearray)):
+            return self.body(bytes(value))
+        if isinstance(value, str):
+            return self._json(value, depth) if value[:1] in ("{", "[") else self._plain(value)
+        return self._number(value)
+
+    def exception(self, error):
+        """An exception as one line, without what its text may quote."""
+        return self.text(f"{type(error).__name__}: {error}")
+
+    # -- helpers
+
+    def _secret(self, name):
+        return is_secret_name(name, self._extra)
+
+    def _hide(self, name, value):
+        """What is shown of a secret: of a card number its ends, of everything else nothing."""
+        if _is_card_name(name):
+            digits = [char for char in value if char.isdecimal()]
+            if set("*xX•") & set(value) and len(digits) <= 10:
+                return value
+            if 13 <= len(digits) <= 19:
+                return f"{''.join(digits[:6])}{'*' * (len(digits) - 10)}{''.join(digits[-4:])}"
+        return HIDDEN if value else value
+
+    def _named(self, name, value, depth):
+        if not self._secret(name) or value is None or isinstance(value, bool):
+            return self.value(value, depth + 1)
+        if isinstance(value, (dict, list, tuple)):
+            return HIDDEN
+        return self._hide(name, str(value))
+
+    def _number(self, value):
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            return value if value is None or isinstance(value, bool) else self._plain(str(value))
+        masked = self._plain(repr(value))
+        return value if masked == repr(value) else masked
+
+    def _plain(self, text):
+        return self._form(text) if _is_form(text) else self.text(text)
+
+    def _header(self, name, value):
+        if not self._secret(name):
+            return self.text(value)
+        scheme, space, rest = value.partition(" ")
+        known = scheme.lower() in ("bearer", "basic", "digest", "token")
+        return f"{scheme} {HIDDEN}" if space and rest and known else self._hide(name, value)
+
+    def _form(self, text):
+        if self._values:
+            text = self._values.sub(HIDDEN, text)
+        return "&".join(self._form_pair(pair) for pair in text.split("&"))
+
+    def _form_pair(self, pair):
+        name, equals, value = pair.partition("=")
+        plain = unquote_plus(value)
+        masked = self._hide(unquote_plus(name), plain) if self._secret(unquote_plus(name)) else self.text(plain)
+        name = name if self.text(unquote_plus(name)) == unquote_plus(name) else HIDDEN
+        return name + equals + (value if masked == plain else quote_plus(masked, safe="*"))
+
+    def _json(self, text, depth=0):
+        """JSON text; what does not change stays byte for byte, what is no JSON is masked as text."""
+        try:
+            document = json.loads(text, object_pairs_hook=_no_twins)
+            masked = self.value(document, depth + 1)
+            if masked != document:
+                text = json.dumps(masked, ensure_ascii=False)
+        except (ValueError, RecursionError):
+            return self.text(text)
+        # the document is clean; what is left are escapes (\\u0041) that only the text shows
+        return self._values.sub(HIDDEN, text) if self._values else text
+
+    def _pairs(self, text):
+        """``name=value``, ``"name": "value"`` and the like inside any text, values nested in values included."""
+        done, position = [], 0
+        for match in _NAME.finditer(text):
+            name = unquote_plus(match["name"])
+            if match.start() < position or not (self._secret(name) or self._secret(name.rpartition(" ")[2])):
+                continue
+            value = _VALUE.match(text, match.end())
+            done += [text[position : match.end()], self._quoted(name, value.group())]
+            position = value.end()
+        return "".join(done) + text[position:] if done else text
+
+    def _quoted(self, name, value):
+        for mark in ('\\"', '"', "'"):
+            if value.startswith(mark) and value.endswith(mark) and len(value) >= 2 * len(mark):
+                return mark + self._hide(name, value[len(mark) : -len(mark)]) + mark
+        return self._hide(name, value)
+
+    def _mask_element(self, match):
+        name = match[1].rpartition(":")[2]
+        shown = self._hide(name, match[3]) if self._secret(name) else match[3]
+        return f"<{match[1]}{match[2]}>{shown}"
+
+    def _mask_part(self, match):
+        return match[1] + (self._hide(match[2], match[3]) if self._secret(match[2]) else match[3])
+
+
+class LogFilter(logging.Filter):
+    """Masks a log record before any handler sees it: message, arguments and traceback."""
+
+    def __init__(self, masker=None):
+        super().__init__()
+        self.masker = masker or Masker()
+
+    def filter(self, record):
+        """Replace the record's text; always True."""
+        record.msg, record.args = self.masker.text(record.getMessage()), None
+        if record.exc_info:
+            record.exc_text = logging.Formatter().formatException(record.exc_info)
+            record.exc_info = None
+        if record.exc_text:
+            record.exc_text = self.masker.text(record.exc_text)
+        return True
+
+
+def get_logger(name):
+    """The logger of a module that handles what comes from outside, with a :class:`LogFilter` on it."""
+    logger = logging.getLogger(name)
+    if not any(isinstance(known, LogFilter) for known in logger.filters):
+        logger.addFilter(LogFilter())
+    return logger
+
+
+def clip(text, limit):
+    """``(text, truncated)``: at most ``limit`` bytes of UTF-8, and a mark that says how many were cut."""
+    data = text.encode("utf-8", "replace")
+    if len(data) <= limit:
+        return text, False
+    return data[:limit].decode("utf-8", "ignore") + f"…[truncated {len(data) - limit} bytes]", True
+
+
+def _decode(body, content_type):
+    """The text of a body, or None when it is none."""
+    if isinstance(body, str):
+        return body
+    named = _CHARSET.search(content_type)
+    for charset in ([named[1]] if named else []) + ["utf-8-sig", "cp1252"]:
+        try:
+            text = body.decode(charset)
+        except (UnicodeDecodeError, LookupError):
+            continue
+        control = sum(char < " " and char not in "\t\r\n" for char in text)
+        return None if control > len(text) // 100 else text
+    return None
+
+
+def _is_form(text):
+    """Whether a text is ``name=value&name=value``."""
+    return "=" in text and not _NO_FORM.search(text) and all(map(_FORM_PAIR.match, text.split("&")))
+
+
+def _no_twins(pairs):
+    """A dict; ValueError for a key that stands twice, as one of its values would be lost from sight, not from the text."""
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        raise ValueError("duplicate key")
+    return result
+
+
+def _forms(value):
+    """The ways in which a literal secret may be written (base64 at each of its three alignments)."""
+    data = value.encode()
+    escaped = "".join(f"\\u{ord(char):04x}" for char in value)
+    yield from (value, quote(value, safe=""), quote_plus(value), json.dumps(value)[1:-1], html.escape(value), data.hex(), escaped)
+    for shift in range(3):
+        encoded = base64.b64encode(b"\0" * shift + data).decode()
+        # the first and last characters mix with neighbours: what lies between is the secret's alone
+        core = encoded[(0, 2, 3)[shift] : len(encoded) - 4 if len(data) + shift > 3 else None].rstrip("=")
+        if len(core) >= MIN_VALUE:
+            yield core
+            yield core.replace("+", "-").replace("/", "_")

@@ -1,0 +1,44 @@
+"""A transaction of its own: the one place where this suite commits.
+
+Odoo runs a request up to five times when its transaction collides with another one, and throws away what it wrote when it
+fails. What must not be repeated or forgotten (an operation, a log row, an answer) is therefore written in a short
+transaction of its own, which commits before anything leaves the server and again as soon as an answer is there.
+"""
+
+import logging
+import random
+import time
+
+import psycopg2
+from psycopg2 import errorcodes
+
+_logger = logging.getLogger(__name__)
+
+TRIES = 6
+# A caller that has changed the same row in its own, still open transaction would wait for itself for ever.
+LOCK_TIMEOUT = "10s"
+_RETRY = {errorcodes.SERIALIZATION_FAILURE, errorcodes.DEADLOCK_DETECTED, errorcodes.UNIQUE_VIOLATION}
+
+
+def in_own_transaction(env, work):
+    """Run ``work(env2)`` as superuser in a transaction of its own, commit it and return what it returned.
+
+    ``work`` only touches the database, as it is run again when the transaction collides with another one: no request, no
+    e-mail, no sleep in it. It returns plain values or ids, never records, because their cursor is closed afterwards. The
+    caller's own transaction does not see what was written until it ends (REPEATABLE READ), and must not hold a lock on
+    the rows that ``work`` changes.
+    """
+    for attempt in range(1, TRIES + 1):
+        try:
+            with env.registry.cursor() as cr:
+                cr.execute("SET LOCAL lock_timeout = %s", [LOCK_TIMEOUT])
+                result = work(env(cr=cr, su=True))
+            break
+        except psycopg2.Error as error:
+            if error.pgcode not in _RETRY or attempt == TRIES:
+                raise
+            _logger.info("transaction of its own collided (%s), try %s", error.pgcode, attempt + 1)
+            time.sleep(random.uniform(0, 0.02 * 2**attempt))
+    # in tests both cursors share one connection, and an integrator may read on in the same request
+    env.invalidate_all()
+    return result

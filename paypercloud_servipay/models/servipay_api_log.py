@@ -1,0 +1,180 @@
+import hashlib
+import json
+import shlex
+
+from odoo import api, fields, models
+
+from ..api.masking import Masker, clip, get_logger
+from ..compat import AVERAGE
+from .own_transaction import in_own_transaction
+
+_logger = get_logger(__name__)
+
+# Bodies above this are cut and say so; the size and the checksum are of the whole.
+MAX_BODY = 64 * 1024  # bytes
+PURGE_BATCH = 2000  # rows; one batch is one short statement
+PURGE_BATCHES = 25  # per run of the vacuum; it comes back tomorrow, or at once on 19.0
+
+OUTCOMES = [
+    ("answered", "Answered"),
+    ("refused", "Refused"),
+    ("not_sent", "Not sent"),
+    ("outcome_unknown", "No answer"),
+    ("undecodable", "Unreadable"),
+    ("configuration", "Configuration"),
+    ("received", "Received"),
+    ("rejected", "Rejected"),
+]
+
+
+class ServipayApiLog(models.Model):
+    _name = "servipay.api.log"
+    _description = "API log"
+    _order = "id desc"
+    _rec_name = "endpoint"
+    _log_access = False
+
+    create_date = fields.Datetime("Date", readonly=True, default=fields.Datetime.now)
+    company_id = fields.Many2one("res.company", readonly=True, ondelete="cascade")
+    user_id = fields.Many2one("res.users", readonly=True, ondelete="set null")
+    operation_id = fields.Many2one("servipay.operation", readonly=True, index="btree_not_null", ondelete="set null")
+    terminal_id = fields.Many2one("servipay.terminal", readonly=True, index="btree_not_null", ondelete="set null")
+    provider = fields.Char(readonly=True)
+    direction = fields.Selection([("out", "Outgoing"), ("in", "Incoming")], readonly=True, default="out")
+    transport = fields.Selection([("http", "HTTP"), ("tcp", "TCP")], readonly=True, default="http")
+    endpoint = fields.Char(readonly=True)
+    method = fields.Char(readonly=True)
+    url = fields.Char("URL", readonly=True)
+    correlation_id = fields.Char("Correlation", readonly=True, index=True)
+    attempt = fields.Integer(readonly=True, **AVERAGE)
+    duration = fields.Float("Duration (ms)", readonly=True, digits=(10, 1), **AVERAGE)
+    http_status = fields.Integer("HTTP status", readonly=True, **AVERAGE)
+    outcome = fields.Selection(OUTCOMES, readonly=True)
+    error_message = fields.Char("Error", readonly=True)
+    request_size = fields.Integer("Request (bytes)", readonly=True)
+    response_size = fields.Integer("Response (bytes)", readonly=True)
+    request_sha256 = fields.Char("Request SHA-256", readonly=True)
+    response_sha256 = fields.Char("Response SHA-256", readonly=True)
+    request_headers = fields.Text(readonly=True, groups="paypercloud_servipay.group_manager")
+    request_body = fields.Text(readonly=True, groups="paypercloud_servipay.group_manager")
+    response_headers = fields.Text(readonly=True, groups="paypercloud_servipay.group_manager")
+    response_body = fields.Text(readonly=True, groups="paypercloud_servipay.group_manager")
+    curl = fields.Text("cURL", compute="_compute_curl", groups="paypercloud_servipay.group_manager")
+
+    def init(self):
+        """Indexes for the list and its usual filters: newest first, a million rows, under 50 ms."""
+        self.env.cr.execute(
+            """
+            CREATE INDEX IF NOT EXISTS servipay_api_log_date ON servipay_api_log (create_date);
+            CREATE INDEX IF NOT EXISTS servipay_api_log_trouble ON servipay_api_log (outcome, id)
+                WHERE outcome NOT IN ('answered', 'received');
+            CREATE INDEX IF NOT EXISTS servipay_api_log_endpoint ON servipay_api_log (endpoint, id);
+            CREATE INDEX IF NOT EXISTS servipay_api_log_status ON servipay_api_log (http_status, id);
+            CREATE INDEX IF NOT EXISTS servipay_api_log_company ON servipay_api_log (company_id, id);
+            """
+        )
+
+    @api.depends("method", "url", "request_headers", "request_body")
+    def _compute_curl(self):
+        for log in self:
+            log.curl = curl_command(log.method, log.url, log.request_headers, log.request_body)
+
+    # ------------------------------------------------------------------
+    # Business: the funnel
+    # ------------------------------------------------------------------
+
+    @api.model
+    def _journal(self, masker=None, keep_bodies=True, **common):
+        """Return the callable that writes one log row per exchange: ``journal(entry: dict) -> id or False``.
+
+        It masks first, writes in a transaction of its own, so that the row survives a rollback, and never raises: a
+        broken log must not break a payment. ``common`` are field values of every row (company_id, operation_id, ...).
+
+        :param masker: an ``api.masking.Masker`` that knows the secrets in use
+        :param keep_bodies: False stores size and checksum only
+        """
+        masker, env = masker or Masker(), self.env
+
+        def journal(entry):
+            try:
+                values = {**common, **_stored(entry, masker, keep_bodies)}
+                values.setdefault("user_id", env.uid)
+                return in_own_transaction(env, lambda env2: env2["servipay.api.log"].create(values).id)
+            except Exception as error:  # pylint: disable=broad-except
+                _logger.error("an API log row could not be written: %s", masker.exception(error))
+                return False
+
+        return journal
+
+    @api.autovacuum
+    def _gc_servipay_api_logs(self):
+        """Delete old rows in bounded batches; rows of operations that are not settled stay."""
+        removed = 0
+        for _batch in range(PURGE_BATCHES):
+            count = in_own_transaction(self.env, _purge_batch)
+            removed += count
+            if count < PURGE_BATCH:
+                break
+        # 19.0 asks for (done, remaining) and comes back while something remains
+        return removed, PURGE_BATCH if removed == PURGE_BATCH * PURGE_BATCHES else 0
+
+
+def _purge_batch(env):
+    """Delete one batch and return its size. Nothing refers to a log row, so plain SQL leaves nothing behind."""
+    env.cr.execute(
+        """
+        DELETE FROM servipay_api_log WHERE id IN (
+            SELECT log.id FROM servipay_api_log log
+         LEFT JOIN res_company company ON company.id = log.company_id
+         LEFT JOIN servipay_operation operation ON operation.id = log.operation_id
+             WHERE COALESCE(company.servipay_log_days, 90) > 0
+               AND log.create_date < (now() AT TIME ZONE 'UTC')
+                                     - COALESCE(company.servipay_log_days, 90) * interval '1 day'
+               AND COALESCE(operation.state, '') NOT IN ('sent', 'pending', 'cancelling', 'unknown')
+             ORDER BY log.create_date LIMIT %s)
+        """,
+        [PURGE_BATCH],
+    )
+    return env.cr.rowcount
+
+
+def _stored(entry, masker, keep_bodies):
+    """Turn a raw entry into field values: masked, cut, with size and checksum of what was really sent."""
+    values = {
+        name: entry[name]
+        for name in (
+            *("endpoint", "method", "correlation_id", "attempt", "duration", "http_status", "outcome"),
+            *("direction", "transport", "provider", "operation_id", "terminal_id"),
+        )
+        if name in entry
+    }
+    values["url"] = _storable(masker.url(entry.get("url") or ""))
+    values["error_message"] = _storable(masker.text(entry.get("error_message") or "")) or False
+    for side in ("request", "response"):
+        body = entry.get(f"{side}_body") or b""
+        body = body.encode() if isinstance(body, str) else body
+        headers = entry.get(f"{side}_headers") or {}
+        values[f"{side}_size"] = len(body)
+        values[f"{side}_sha256"] = hashlib.sha256(body).hexdigest() if body else False
+        values[f"{side}_headers"] = _storable(json.dumps(masker.headers(headers), indent=1, ensure_ascii=False))
+        if keep_bodies and body:
+            content_type = {name.lower(): value for name, value in dict(headers).items()}.get("content-type", "")
+            values[f"{side}_body"] = clip(_storable(masker.body(body, content_type)), MAX_BODY)[0]
+    return values
+
+
+def _storable(text):
+    """PostgreSQL stores neither NUL nor lone surrogates in a text."""
+    return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
+
+
+def curl_command(method, url, headers, body):
+    """Return a shell command that repeats a (masked) request; ``headers`` is JSON text. All parts may be empty."""
+    if not url or not method:
+        return ""
+    parts = ["curl", "-X", method, shlex.quote(url)]
+    for name, value in (json.loads(headers or "{}") or {}).items():
+        parts += ["-H", shlex.quote(f"{name}: {value}")]
+    if body:
+        parts += ["--data-binary", shlex.quote(body)]
+    return " ".join(parts)

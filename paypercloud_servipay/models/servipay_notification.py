@@ -1,0 +1,198 @@
+import hashlib
+import time
+from collections import deque
+from datetime import timedelta
+
+import psycopg2
+
+from odoo import _, api, fields, models
+from odoo.exceptions import AccessError
+
+from ..api.masking import Masker, get_logger
+from ..compat import check_access
+from .own_transaction import in_own_transaction
+
+_logger = get_logger(__name__)
+
+MAX_BODY = 256 * 1024  # bytes; larger messages are refused before they get here
+# What nobody vouches for is kept for a look, but must not fill the disk: rows per minute and process.
+UNVERIFIED_PER_MINUTE = 20
+RETRY_MINUTES = (1, 5, 15, 60, 360)
+_unverified_at = deque(maxlen=UNVERIFIED_PER_MINUTE)
+
+
+class ServipayNotification(models.Model):
+    """The inbox. A provider's message is verified, stored, acknowledged, and only then applied, once."""
+
+    _name = "servipay.notification"
+    _description = "Payment notification"
+    _order = "id desc"
+    _rec_name = "dedupe_key"
+
+    company_id = fields.Many2one("res.company", readonly=True, index=True)
+    provider = fields.Char(readonly=True, required=True)
+    dedupe_key = fields.Char(
+        readonly=True, required=True, help="The same message, however often it comes, has the same key."
+    )
+    event = fields.Char(readonly=True)
+    verified = fields.Boolean(readonly=True)
+    state = fields.Selection(
+        [
+            ("received", "Received"),
+            ("processed", "Processed"),
+            ("duplicate", "Nothing new"),
+            ("failed", "Failed"),
+            ("rejected", "Rejected"),
+        ],
+        required=True,
+        readonly=True,
+        default="received",
+    )
+    method = fields.Char(readonly=True)
+    path = fields.Char(readonly=True)
+    raw_query = fields.Text(readonly=True, groups="paypercloud_servipay.group_manager")
+    raw_body = fields.Text(
+        readonly=True, groups="paypercloud_servipay.group_manager", help="As received: a signature covers every byte."
+    )
+    source = fields.Char("Sent from", readonly=True)
+    copies = fields.Integer(readonly=True, default=1, help="How often this message came.")
+    attempts = fields.Integer(readonly=True)
+    error = fields.Char(readonly=True)
+    next_attempt_at = fields.Datetime(readonly=True)
+    processed_at = fields.Datetime(readonly=True)
+    operation_id = fields.Many2one("servipay.operation", readonly=True, index="btree_not_null", ondelete="set null")
+
+    def init(self):
+        """A message has one row, whoever receives it at the same moment."""
+        self.env.cr.execute(
+            """
+            CREATE UNIQUE INDEX IF NOT EXISTS servipay_notification_once
+                ON servipay_notification (provider, dedupe_key);
+            CREATE INDEX IF NOT EXISTS servipay_notification_to_apply
+                ON servipay_notification (next_attempt_at) WHERE state IN ('received', 'failed');
+            """
+        )
+
+    # ------------------------------------------------------------------
+    # Actions
+    # ------------------------------------------------------------------
+
+    def action_replay(self):
+        """Apply the selected messages again; what was applied once has no second effect."""
+        if not self.env.user.has_group("paypercloud_servipay.group_manager"):
+            raise AccessError(_("Only payment managers may replay notifications."))
+        check_access(self, "read")
+        for notification in self.sudo().filtered("verified"):
+            notification._apply_once(replay=True)
+        return True
+
+    # ------------------------------------------------------------------
+    # Business: receive, then apply
+    # ------------------------------------------------------------------
+
+    @api.model
+    def _receive(self, provider, dedupe_key, verified, **values):
+        """Store a message before it is acknowledged and return its id (False when it is not kept).
+
+        :param provider: short name; ``_<provider>_apply_notification`` will be called to apply it
+        :param dedupe_key: text that is the same for copies of the same message, and for nothing else
+        :param verified: whether the provider's signature or secret was checked on the raw bytes
+        :param values: company_id, event, method, path, raw_query, raw_body (text as received), source
+        """
+        if not verified:
+            if not _room_for_unverified():
+                return False
+            dedupe_key = f"rejected:{time.time_ns()}:{hashlib.sha256(dedupe_key.encode()).hexdigest()[:16]}"
+        values = {name: _fit(value) for name, value in values.items()}
+        values.update(
+            provider=provider,
+            dedupe_key=dedupe_key,
+            verified=verified,
+            state="received" if verified else "rejected",
+            next_attempt_at=fields.Datetime.now() if verified else False,
+        )
+        return in_own_transaction(self.env, lambda env: env["servipay.notification"]._insert_once(values))
+
+    def _insert_once(self, values):
+        """Insert the row, or count one more copy of it; never an error between two that come at once."""
+        columns = [name for name, value in values.items() if value is not False]
+        self.env.cr.execute(
+            f"""
+            INSERT INTO servipay_notification ({", ".join(columns)}, copies, attempts, create_date)
+            VALUES ({", ".join(["%s"] * len(columns))}, 1, 0, now() AT TIME ZONE 'UTC')
+            ON CONFLICT (provider, dedupe_key) DO UPDATE SET copies = servipay_notification.copies + 1
+            RETURNING id
+            """,  # pylint: disable=sql-injection  (names of our own fields, values are parameters)
+            [values[name] for name in columns],
+        )
+        return self.env.cr.fetchone()[0]
+
+    def _apply_once(self, replay=False):
+        """Apply one message under its row lock; what fails stays in the inbox for the job and the button."""
+        self.ensure_one()
+        try:
+            return in_own_transaction(
+                self.env, lambda env: env["servipay.notification"].browse(self.id)._apply_locked(replay)
+            )
+        except Exception as error:  # pylint: disable=broad-except
+            # whatever the handler raised, its transaction is gone and the message must not be
+            text = Masker().exception(error)
+            _logger.exception("notification %s could not be applied", self.id)
+            in_own_transaction(
+                self.env, lambda env: env["servipay.notification"].browse(self.id)._note_failure(text)
+            )
+            return False
+
+    def _apply_locked(self, replay):
+        self.env.cr.execute(
+            "SELECT state FROM servipay_notification WHERE id = %s FOR UPDATE", [self.id], log_exceptions=False
+        )
+        row = self.env.cr.fetchone()
+        if not row or row[0] not in ("received", "failed", *(("processed", "duplicate") if replay else ())):
+            return False
+        self.invalidate_recordset()
+        handler = getattr(self, f"_{self.provider}_apply_notification")
+        changed = handler()
+        self.write(
+            {
+                "state": "processed" if changed or row[0] == "processed" else "duplicate",
+                "attempts": self.attempts + 1,
+                "processed_at": fields.Datetime.now(),
+                "next_attempt_at": False,
+                "error": False,
+            }
+        )
+        return True
+
+    def _note_failure(self, text):
+        minutes = RETRY_MINUTES[min(self.attempts, len(RETRY_MINUTES) - 1)]
+        self.write(
+            {
+                "state": "failed",
+                "attempts": self.attempts + 1,
+                "error": text[:500],
+                "next_attempt_at": fields.Datetime.now() + timedelta(minutes=minutes),
+            }
+        )
+
+    @api.model
+    def _cron_apply(self, limit=200):
+        """Apply what was stored but not applied: the process died, or the handler failed."""
+        due = [("state", "in", ("received", "failed")), ("next_attempt_at", "<=", fields.Datetime.now())]
+        for notification in self.search(due, order="id", limit=limit):
+            try:
+                notification._apply_once()
+            except psycopg2.Error:
+                _logger.exception("notification %s stays in the inbox", notification.id)
+
+
+def _room_for_unverified():
+    now = time.monotonic()
+    if len(_unverified_at) == UNVERIFIED_PER_MINUTE and now - _unverified_at[0] < 60:
+        return False
+    _unverified_at.append(now)
+    return True
+
+
+def _fit(value):
+    return value[:MAX_BODY] if isinstance(value, str) else value

@@ -1,0 +1,694 @@
+import uuid
+from datetime import timedelta
+
+import psycopg2
+
+from odoo import _, api, fields, models
+from odoo.exceptions import AccessError, UserError, ValidationError
+
+from ..api import states
+from ..api.finding import Finding
+from ..api.masking import Masker, get_logger
+from ..compat import AVERAGE, check_access
+from .own_transaction import in_own_transaction
+
+_logger = get_logger(__name__)
+
+# Only code of this file holds it, so no context that a browser sends can stand for it.
+_BY_STATE_MACHINE = object()
+
+# What was agreed when the operation was opened; a second call with other values is another operation.
+INTENT_FIELDS = ("company_id", "provider", "kind", "amount", "currency_id", "terminal_id", "original_id", "idempotency_key")
+# How long a lost answer is looked for automatically; afterwards only a person or a notification can settle it.
+GIVE_UP_AFTER = timedelta(days=7)
+# A request that was claimed but never concluded (the process died) becomes unknown after this, at the earliest.
+MINIMUM_DEADLINE = 180  # seconds
+
+
+class ServipayOperation(models.Model):
+    _name = "servipay.operation"
+    _description = "Payment operation"
+    _inherit = ["mail.thread", "mail.activity.mixin"]
+    _order = "id desc"
+    _check_company_auto = True
+
+    # ------------------------------------------------------------------
+    # What was asked
+    # ------------------------------------------------------------------
+
+    name = fields.Char("Number", required=True, readonly=True, default="/", copy=False)
+    company_id = fields.Many2one("res.company", required=True, readonly=True, index=True)
+    provider = fields.Selection([("paypercloud", "PayperCloud")], required=True, readonly=True)
+    channel = fields.Selection(
+        [("tester", "API Tester"), ("pos", "Point of Sale"), ("online", "Online"), ("backend", "Back office")],
+        required=True,
+        readonly=True,
+        default="backend",
+    )
+    kind = fields.Selection(
+        [
+            ("purchase", "Purchase"),
+            ("refund", "Refund"),
+            ("void", "Void"),
+            ("reconciliation", "Reconciliation"),
+            ("authorisation", "Authorisation"),
+            ("capture", "Capture"),
+        ],
+        required=True,
+        readonly=True,
+    )
+    amount = fields.Monetary(readonly=True)
+    currency_id = fields.Many2one("res.currency", readonly=True)
+    terminal_id = fields.Many2one("servipay.terminal", readonly=True, check_company=True, index="btree_not_null")
+    original_id = fields.Many2one(
+        "servipay.operation", "Original operation", readonly=True, check_company=True, index="btree_not_null"
+    )
+    child_ids = fields.One2many("servipay.operation", "original_id", "Refunds and voids", readonly=True)
+    reference = fields.Char(readonly=True, copy=False, help="What the provider knows this operation by.")
+    pos_ref = fields.Char("POS ID", readonly=True, help="Point of sale as the provider knows it, if not the default.")
+    idempotency_key = fields.Char(readonly=True, required=True, copy=False)
+    user_id = fields.Many2one("res.users", "Started by", readonly=True)
+    res_model = fields.Char("Document model", readonly=True)
+    res_id = fields.Many2oneReference("Document", model_field="res_model", readonly=True)
+
+    # ------------------------------------------------------------------
+    # What became of it
+    # ------------------------------------------------------------------
+
+    state = fields.Selection(
+        [
+            ("draft", "Draft"),
+            ("sent", "Sent"),
+            ("pending", "Pending"),
+            ("cancelling", "Cancelling"),
+            ("approved", "Approved"),
+            ("declined", "Declined"),
+            ("cancelled", "Cancelled"),
+            ("failed", "Failed"),
+            ("unknown", "Unknown"),
+            ("reversed", "Reversed"),
+        ],
+        required=True,
+        readonly=True,
+        default="draft",
+        tracking=True,
+        copy=False,
+    )
+    reason = fields.Char("Reason code", readonly=True, copy=False)
+    detail = fields.Char("Reported by the provider", readonly=True, copy=False)
+    explanation = fields.Text(compute="_compute_explanation")
+    contradicted = fields.Boolean(
+        readonly=True,
+        copy=False,
+        help="After this operation was settled the provider reported the contrary. A manager has to decide.",
+    )
+    contradiction = fields.Char(readonly=True, copy=False)
+    external_ref = fields.Char("Provider's reference", readonly=True, copy=False, index="btree_not_null")
+    raw_state = fields.Char("Provider's status word", readonly=True, copy=False)
+    approved_amount = fields.Monetary(readonly=True, copy=False)
+    tip_amount = fields.Monetary("Tip", readonly=True, copy=False)
+    refunded_amount = fields.Monetary(compute="_compute_refunded_amount", compute_sudo=True)
+    refundable_amount = fields.Monetary(
+        "Left to refund", compute="_compute_refunded_amount", compute_sudo=True
+    )
+    authorization_code = fields.Char("Authorisation", readonly=True, copy=False)
+    card_brand = fields.Char(readonly=True, copy=False)
+    masked_pan = fields.Char("Card", readonly=True, copy=False)
+    entry_mode = fields.Char(readonly=True, copy=False)
+    rrn = fields.Char("RRN", readonly=True, copy=False, help="Retrieval reference number of the acquirer.")
+    stan = fields.Char("STAN", readonly=True, copy=False, help="System trace audit number of the terminal.")
+    merchant_id = fields.Char("Merchant", readonly=True, copy=False)
+    aid = fields.Char("AID", readonly=True, copy=False, help="Application of the card that was used.")
+    transaction_datetime = fields.Char("Time at the provider", readonly=True, copy=False)
+    decline_code = fields.Char(readonly=True, copy=False)
+    decline_message = fields.Char(readonly=True, copy=False)
+    merchant_receipt = fields.Text(readonly=True, copy=False)
+    customer_receipt = fields.Text(readonly=True, copy=False)
+    batch = fields.Char(readonly=True, copy=False)
+    period_start = fields.Char(readonly=True, copy=False)
+    period_end = fields.Char(readonly=True, copy=False)
+    total_ids = fields.One2many("servipay.operation.total", "operation_id", "Totals", readonly=True)
+
+    # ------------------------------------------------------------------
+    # When
+    # ------------------------------------------------------------------
+
+    sent_at = fields.Datetime(readonly=True, copy=False)
+    deadline_at = fields.Datetime("Expected until", readonly=True, copy=False)
+    settled_at = fields.Datetime(readonly=True, copy=False)
+    next_inquiry_at = fields.Datetime("Next inquiry", readonly=True, copy=False)
+    inquiry_count = fields.Integer("Inquiries", readonly=True, copy=False, **AVERAGE)
+    resolved_by_id = fields.Many2one("res.users", "Decided by", readonly=True, copy=False)
+    resolution = fields.Char("Reason of the decision", readonly=True, copy=False)
+    log_ids = fields.One2many("servipay.api.log", "operation_id", "API logs", readonly=True)
+    log_count = fields.Integer(compute="_compute_counts", compute_sudo=True)
+    child_count = fields.Integer(compute="_compute_counts", compute_sudo=True)
+    can_refund = fields.Boolean(compute="_compute_can", compute_sudo=True)
+    can_void = fields.Boolean(compute="_compute_can", compute_sudo=True)
+    can_resolve = fields.Boolean(compute="_compute_can", compute_sudo=True)
+
+    def init(self):
+        """One operation in flight per terminal and one per key, whatever Python believes."""
+        self.env.cr.execute(
+            """
+            CREATE UNIQUE INDEX IF NOT EXISTS servipay_operation_one_in_flight
+                ON servipay_operation (terminal_id) WHERE state IN ('sent', 'pending', 'cancelling');
+            CREATE UNIQUE INDEX IF NOT EXISTS servipay_operation_one_per_key
+                ON servipay_operation (company_id, idempotency_key);
+            CREATE INDEX IF NOT EXISTS servipay_operation_to_inquire
+                ON servipay_operation (next_inquiry_at) WHERE next_inquiry_at IS NOT NULL;
+            """
+        )
+
+    # ------------------------------------------------------------------
+    # Compute
+    # ------------------------------------------------------------------
+
+    @api.depends("child_ids.state", "child_ids.amount", "amount", "approved_amount", "state")
+    def _compute_refunded_amount(self):
+        for operation in self:
+            # what may have been given back counts as given back, until the contrary is certain
+            taken = operation.child_ids.filtered(
+                lambda child: child.kind in ("refund", "void")
+                and child.state not in ("draft", "declined", "cancelled", "failed")
+            )
+            operation.refunded_amount = sum(
+                child.approved_amount if child.state == "approved" and child.approved_amount else child.amount
+                for child in taken
+            )
+            paid = operation.kind in ("purchase", "capture") and operation.state == "approved"
+            left = operation._settled_amount() - operation.refunded_amount if paid else 0
+            operation.refundable_amount = max(left, 0)
+
+    def _compute_counts(self):
+        logs = self.env["servipay.api.log"]._read_group(
+            [("operation_id", "in", self.ids)], ["operation_id"], ["__count"]
+        )
+        counts = {operation.id: count for operation, count in logs}
+        for operation in self:
+            operation.log_count = counts.get(operation.id, 0)
+            operation.child_count = len(operation.child_ids)
+
+    @api.depends("state", "kind", "contradicted", "refundable_amount", "refunded_amount")
+    def _compute_can(self):
+        for operation in self:
+            has_currency = bool(operation.currency_id)
+            left = has_currency and not operation.currency_id.is_zero(operation.refundable_amount)
+            operation.can_refund = operation.kind in ("purchase", "capture") and left
+            operation.can_void = operation.can_refund and operation.currency_id.is_zero(operation.refunded_amount)
+            operation.can_resolve = operation.state == "unknown" or operation.contradicted
+
+    @api.depends("state", "reason", "detail", "contradicted", "contradiction", "next_inquiry_at")
+    @api.depends_context("lang")
+    def _compute_explanation(self):
+        for operation in self:
+            operation.explanation = operation._explain()
+
+    # ------------------------------------------------------------------
+    # Constraints
+    # ------------------------------------------------------------------
+
+    @api.constrains("amount", "currency_id", "kind")
+    def _check_amount(self):
+        for operation in self.filtered(lambda operation: operation.kind not in ("reconciliation", "void")):
+            if not operation.currency_id or operation.currency_id.compare_amounts(operation.amount, 0) <= 0:
+                raise ValidationError(_("An amount above zero and a currency are needed. Nothing was sent."))
+
+    @api.constrains("original_id", "kind", "amount", "currency_id")
+    def _check_original(self):
+        for operation in self.filtered("original_id"):
+            original = operation.original_id
+            if operation.currency_id != original.currency_id or operation.provider != original.provider:
+                raise ValidationError(
+                    _("A refund or void must be in the currency and with the provider of the original.")
+                )
+
+    # ------------------------------------------------------------------
+    # CRUD
+    # ------------------------------------------------------------------
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        for vals in vals_list:
+            if vals.get("state", "draft") != "draft":
+                raise UserError(_("An operation begins as a draft."))
+            if vals.get("name", "/") == "/":
+                vals["name"] = self.env["ir.sequence"].next_by_code("servipay.operation") or "/"
+            vals.setdefault("idempotency_key", str(uuid.uuid4()))
+            # a copy of the database counts from the same number: the key's beginning keeps references apart
+            vals.setdefault("reference", f"{vals['name']}-{vals['idempotency_key'][:8]}")
+        return super().create(vals_list)
+
+    def write(self, vals):
+        """Refuse what only the state machine may change, and what was agreed when the operation was sent."""
+        if self.env.context.get("servipay_state_machine") is not _BY_STATE_MACHINE:
+            if "state" in vals:
+                raise UserError(_("The state of an operation follows from what the provider reports."))
+            if any(name in vals for name in INTENT_FIELDS) and any(op.state != "draft" for op in self):
+                raise UserError(_("What was asked of the provider cannot be changed afterwards."))
+        return super().write(vals)
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_only_drafts(self):
+        if any(operation.state != "draft" for operation in self):
+            raise UserError(_("An operation that was sent to a provider cannot be deleted."))
+
+    # ------------------------------------------------------------------
+    # Actions (buttons)
+    # ------------------------------------------------------------------
+
+    def action_refresh(self):
+        """Ask the provider what became of the selected operations; a read, it moves nothing."""
+        self._check_group("paypercloud_servipay.group_user")
+        for operation in self.sudo():
+            operation._inquire(also_settled=True)
+        return True  # the browser reads again in a new request, which sees what was written apart
+
+    def action_cancel(self):
+        """Wish for a cancellation; the operation may still end approved."""
+        self._check_group("paypercloud_servipay.group_manager")
+        for operation in self.sudo():
+            operation._cancel()
+        return True
+
+    def action_refund(self):
+        """Open the dialog that asks how much to give back."""
+        return self._open_dialog("servipay.operation.refund", _("Refund"))
+
+    def action_void(self):
+        """Open the dialog that confirms the void of the whole amount."""
+        return self._open_dialog("servipay.operation.refund", _("Void"), default_void=True)
+
+    def action_resolve(self):
+        """Open the dialog in which a manager states what became of the money."""
+        return self._open_dialog("servipay.operation.resolve", _("What became of the money?"))
+
+    def action_open_logs(self):
+        """Open the requests and answers of this operation."""
+        action = self.env["ir.actions.act_window"]._for_xml_id("paypercloud_servipay.servipay_api_log_action")
+        return {**action, "domain": [("operation_id", "in", self.ids)], "context": {}}
+
+    def action_open_children(self):
+        """Open the refunds and voids of this operation."""
+        action = self.env["ir.actions.act_window"]._for_xml_id(
+            "paypercloud_servipay.servipay_operation_action"
+        )
+        return {**action, "domain": [("original_id", "in", self.ids)], "context": {}}
+
+    def action_open_document(self):
+        """Open the document that this operation pays for."""
+        self.ensure_one()
+        return {
+            "type": "ir.actions.act_window",
+            "res_model": self.res_model,
+            "res_id": self.res_id,
+            "views": [(False, "form")],
+        }
+
+    # ------------------------------------------------------------------
+    # Business: open, send, inquire, cancel
+    # ------------------------------------------------------------------
+
+    @api.model
+    def _open(self, values):
+        """Commit an operation before anything is sent, and return it; the same key gives the same operation.
+
+        ``values`` are field values with a ``company_id``; without an ``idempotency_key`` a new one is made. UserError when
+        the key stands for another intent, or when more would be refunded than is left.
+        """
+        values = {"idempotency_key": str(uuid.uuid4()), "user_id": self.env.uid, **values}
+
+        def work(env):
+            operations = env["servipay.operation"].with_company(values["company_id"])
+            key = [("company_id", "=", values["company_id"]), ("idempotency_key", "=", values["idempotency_key"])]
+            operation = operations.search(key)
+            if operation:
+                operation._check_same_intent(values)
+                return operation.id
+            operations._check_refundable(values)
+            return operations.create(values).id
+
+        return self.browse(in_own_transaction(self.env, work))
+
+    def _start(self):
+        """Send the operation once, however often this is called, and apply what came back.
+
+        The caller's transaction must not have changed the operation.
+        """
+        self.ensure_one()
+        if self._apart("_claim"):
+            self._perform("send")
+
+    def _inquire(self, also_settled=False):
+        """Ask the provider what became of the operation and apply the answer.
+
+        :param also_settled: ask about a settled operation too, for facts that its first answer lacked
+        """
+        self.ensure_one()
+        if self._apart("_claim_inquiry", also_settled):
+            self._perform("inquire")
+
+    def _cancel(self):
+        """Ask the provider to cancel; what counts is what it reports afterwards."""
+        self.ensure_one()
+        if self._apart("_claim_cancel"):
+            self._perform("cancel")
+
+    def _perform(self, step):
+        """Run one step of the provider's driver: plan in the database, speak without a cursor, apply in the database."""
+        plan = self._apart("_plan", step)
+        finding = plan() if callable(plan) else plan
+        self._apart("_apply", finding, step)
+
+    def _give_back(self, key, amount, void=False, channel="backend"):
+        """Refund (or void) ``amount`` of this operation once per ``key`` and return the new operation."""
+        self.ensure_one()
+        operation = self._open(
+            {
+                "company_id": self.company_id.id,
+                "provider": self.provider,
+                "channel": channel,
+                "kind": "void" if void else "refund",
+                "amount": amount,
+                "currency_id": self.currency_id.id,
+                "terminal_id": self.terminal_id.id,
+                "pos_ref": self.pos_ref,
+                "original_id": self.id,
+                "idempotency_key": key,
+                "res_model": self.res_model,
+                "res_id": self.res_id,
+            }
+        )
+        operation._start()
+        return operation
+
+    def _plan(self, step):
+        """Return a callable that speaks with the provider and returns a ``Finding``; or a Finding when it cannot.
+
+        Calls ``_<provider>_plan(step)`` with step "send", "inquire" or "cancel". The callable gets no cursor and may not
+        use one: it is run after this transaction was committed.
+        """
+        self.ensure_one()
+        try:
+            return getattr(self, f"_{self.provider}_plan")(step)
+        except UserError as error:
+            # nothing has left yet: a missing address or key is a certain failure of a send, and no news otherwise
+            return Finding("failed" if step == "send" else None, "configuration", str(error))
+
+    # ------------------------------------------------------------------
+    # Business: claims. Each runs in its own transaction and says whether the caller may go on.
+    # ------------------------------------------------------------------
+
+    def _claim(self):
+        self._lock()
+        if self.state != "draft":
+            return False
+        holder = self.terminal_id and self.search(
+            [("terminal_id", "=", self.terminal_id.id), ("state", "in", tuple(states.IN_FLIGHT))], limit=1
+        )
+        if holder:
+            self._move("failed", reason="terminal_held", detail=holder._summary())
+            return False
+        now = fields.Datetime.now()
+        deadline = now + timedelta(seconds=max(self._seconds_allowed(), MINIMUM_DEADLINE))
+        self._move("sent", sent_at=now, deadline_at=deadline, next_inquiry_at=deadline, reason=False)
+        # the unique index speaks here, not at the commit, so that a collision is tried again from the start
+        self.env.flush_all()
+        return True
+
+    def _claim_inquiry(self, also_settled=False):
+        self._lock()
+        if also_settled and self.state in states.FINAL and self.external_ref:
+            return True
+        if self.state == "sent" and self.deadline_at <= fields.Datetime.now():
+            self._apply(Finding("unknown", "no_conclusion"))
+        if self.state not in ("pending", "cancelling", "unknown"):
+            return False
+        self._schedule_inquiry()
+        return True
+
+    def _claim_cancel(self):
+        self._lock()
+        if self.state == "draft":
+            self._move("cancelled", by="person", reason="not_sent")
+        if self.state != "pending":
+            return False
+        self._move("cancelling", reason=False)
+        return True
+
+    def _schedule_inquiry(self):
+        now = fields.Datetime.now()
+        values = {"inquiry_count": self.inquiry_count + 1}
+        seconds = states.next_inquiry(values["inquiry_count"], self.state)
+        values["next_inquiry_at"] = now + timedelta(seconds=seconds)
+        if self.state == "unknown" and self.sent_at and now - self.sent_at > GIVE_UP_AFTER:
+            values["next_inquiry_at"] = False
+        self.write(values)
+
+    # ------------------------------------------------------------------
+    # Business: apply what was learned
+    # ------------------------------------------------------------------
+
+    def _apply(self, finding, step="inquire"):
+        """Apply a ``Finding`` under a row lock. The only way from a provider's words to a state.
+
+        Runs in a transaction of its own (``_apart("_apply", finding)``); applying the same finding twice changes nothing.
+        """
+        self._lock()
+        state, reason = finding.state, finding.reason
+        if state == "approved" and finding.mismatches:
+            state, reason = "unknown", "mismatch"
+        self._keep_facts(finding)
+        if state == "reversed" and self.state in states.IN_FLIGHT:
+            # it was approved and given back before we heard of either
+            self._move("unknown", reason="reversed_unseen")
+        if step == "cancel" and state is None and self.state == "cancelling" and reason == "cancel_refused":
+            self._move("pending", reason=reason, detail=finding.detail)
+        elif state is None or state == self.state or (state == "pending" and self.state != "sent"):
+            self._note_no_news(finding)
+        elif states.allowed(self.state, state):
+            self._move(state, reason=reason, detail=self._detail_of(finding))
+        elif state != "unknown":
+            self._flag_contradiction(state, finding)
+        self._end_overdue()
+        if self.terminal_id and finding.reason != "configuration":
+            self.terminal_id._note_contact(finding.latency, finding.detail)
+
+    def _keep_facts(self, finding):
+        """Write the facts of an answer that this operation has a field for; never replace one by nothing."""
+        known = {}
+        for name, value in finding.values.items():
+            field = self._fields.get(name)
+            if field is None or name in INTENT_FIELDS or value in (None, "", False):
+                continue
+            if finding.mismatches and name == "external_ref" and self.external_ref:
+                continue  # an answer about something else must not re-point this operation
+            known[name] = self._plain_value(field, value)
+        if known:
+            self.write(known)
+        totals = finding.values.get("totals")
+        if totals and not self.total_ids:
+            self.env["servipay.operation.total"]._keep(self, totals)
+
+    def _plain_value(self, field, value):
+        if field.type == "monetary":
+            return float(value)
+        # whatever a provider writes into its texts must not bring a card number into the chatter or an export
+        return Masker().text(value) if isinstance(value, str) else value
+
+    def _note_no_news(self, finding):
+        values = {}
+        if finding.detail and finding.detail != self.detail and self.state in states.UNSETTLED:
+            values["detail"] = self._detail_of(finding)
+        if finding.reason and self.state in states.UNSETTLED:
+            values["reason"] = finding.reason
+        if values:
+            self.write(values)
+
+    def _flag_contradiction(self, state, finding):
+        """The provider now reports what the settled state rules out: money may have moved. Never overwritten, never lost."""
+        _logger.warning(
+            "operation %s is %s but its provider reports %s: a person has to decide", self.name, self.state, state
+        )
+        if self.contradicted and self.contradiction == state:
+            return
+        self.write({"contradicted": True, "contradiction": state})
+        self.message_post(body=self._explain())
+        self._ask_manager(_("The provider contradicts itself: check this payment"))
+
+    def _end_overdue(self):
+        """A dialogue that did not end in time is unknown: somebody may have paid without us hearing of it."""
+        late = self.deadline_at and self.deadline_at <= fields.Datetime.now()
+        if self.state in ("pending", "cancelling") and late:
+            self._move("unknown", reason="overdue")
+
+    def _move(self, state, by="provider", **values):
+        """Change the state, here and nowhere else. Refuses and logs what the state machine does not allow."""
+        self.ensure_one()
+        if not states.allowed(self.state, state, by=by, contradicted=self.contradicted):
+            _logger.warning("operation %s: illegal change %s -> %s refused", self.name, self.state, state)
+            raise UserError(
+                _("An operation that is “%(old)s” cannot become “%(new)s”.", old=self.state, new=state)
+            )
+        values["state"] = state
+        if state in states.FINAL:
+            values.update(settled_at=fields.Datetime.now(), next_inquiry_at=False)
+        elif state == "pending" and self.state == "sent":
+            values["next_inquiry_at"] = fields.Datetime.now() + timedelta(seconds=states.next_inquiry(1, "pending"))
+        elif state == "unknown":
+            first = timedelta(seconds=states.next_inquiry(1, "unknown"))
+            values.update(inquiry_count=0, next_inquiry_at=fields.Datetime.now() + first)
+        self.with_context(servipay_state_machine=_BY_STATE_MACHINE).write(values)
+        self._after_move(state)
+
+    def _after_move(self, state):
+        """Tell people, and carry the effect to the original operation."""
+        if state in ("unknown", "failed"):
+            self._ask_manager(_("Check this payment"))
+        elif state in states.FINAL:
+            self.activity_unlink(["paypercloud_servipay.activity_check_payment"])
+        if state in ("unknown", "failed", "declined"):
+            self.message_post(body=self._explain())
+        if state == "approved" and self.kind == "void" and self.original_id:
+            self.original_id._lock()
+            self.original_id._apply(Finding("reversed", "voided", self.name))
+
+    def _resolve(self, outcome, reason):
+        """Settle an unknown or contradicted operation by a named person's word.
+
+        :param outcome: "approved" (it was paid) or "failed" (it was not paid)
+        :param reason: how the person knows; stored and shown
+        """
+        self.ensure_one()
+        user = self.env.user
+
+        def work(env):
+            operation = env["servipay.operation"].browse(self.id)
+            operation._lock()
+            if operation.state == outcome and operation.contradicted:
+                operation.write({"contradicted": False})
+            else:
+                operation._move(outcome, by="person", reason="person")
+            operation.write({"resolved_by_id": user.id, "resolution": reason, "contradicted": False})
+            words = {"approved": _("it was paid"), "failed": _("it was not paid")}
+            operation.message_post(
+                body=_("%(user)s decided: %(what)s. Reason: %(why)s", user=user.name, what=words[outcome], why=reason),
+                author_id=user.partner_id.id,
+            )
+            operation.activity_unlink(["paypercloud_servipay.activity_check_payment"])
+
+        in_own_transaction(self.env, work)
+
+    # ------------------------------------------------------------------
+    # Business: jobs
+    # ------------------------------------------------------------------
+
+    @api.model
+    def _cron_settle(self, limit=100):
+        """Work down what is not settled yet, oldest inquiry first. Each operation has transactions of its own."""
+        due = [("next_inquiry_at", "<=", fields.Datetime.now()), ("state", "in", tuple(states.UNSETTLED))]
+        for operation in self.search(due, order="next_inquiry_at", limit=limit):
+            try:
+                operation._inquire()
+            except (UserError, psycopg2.Error):
+                _logger.exception("operation %s could not be inquired", operation.id)
+
+    # ------------------------------------------------------------------
+    # Helpers
+    # ------------------------------------------------------------------
+
+    def _apart(self, method, *args):
+        """Call a method of this operation in a transaction of its own."""
+        return in_own_transaction(
+            self.env, lambda env: getattr(env["servipay.operation"].browse(self.id), method)(*args)
+        )
+
+    def _lock(self):
+        """Lock the row until the end of the transaction and read it anew."""
+        self.ensure_one()
+        # a lost race is tried again by in_own_transaction and no error to report
+        self.env.cr.execute(
+            "SELECT id FROM servipay_operation WHERE id = %s FOR UPDATE", [self.id], log_exceptions=False
+        )
+        if not self.env.cr.rowcount:
+            raise UserError(_("This operation is not saved yet. Nothing was sent."))
+        self.invalidate_recordset()
+
+    def _check_group(self, group):
+        if not self.env.su and not self.env.user.has_group(group):
+            raise AccessError(_("Only payment managers may do this."))
+        check_access(self, "read")  # record rules: other companies' operations are refused here
+
+    def _check_same_intent(self, values):
+        """Refuse a key that is used again for something else (architecture 4.2)."""
+        for name in INTENT_FIELDS:
+            if name not in values:
+                continue
+            asked, field = values[name], self._fields[name]
+            if field.type == "monetary":
+                same = self.currency_id.compare_amounts(self[name], asked or 0) == 0
+            else:
+                same = field.convert_to_write(self[name], self) == asked
+            if not same:
+                raise UserError(
+                    _("This payment was already started with another %(what)s. Nothing was sent.", what=field.string)
+                )
+
+    def _check_refundable(self, values):
+        """Lock the original and refuse to give back more than is left of it."""
+        original = self.browse(values.get("original_id") or ())
+        if not original or values.get("kind") not in ("refund", "void"):
+            return
+        original._lock()
+        # a refund changes no column of the original: without this a second one that waited for the lock would still see
+        # the snapshot in which nothing was refunded; now it collides and is tried again
+        self.env.cr.execute("UPDATE servipay_operation SET write_date = write_date WHERE id = %s", [original.id])
+        if values["kind"] == "void" and not original.can_void:
+            raise UserError(_("Only an approved payment of which nothing was refunded can be voided."))
+        wanted, left = values.get("amount") or 0, original.refundable_amount
+        if original.currency_id.compare_amounts(wanted, left) > 0:
+            raise UserError(
+                _(
+                    "%(wanted)s cannot be refunded: %(left)s are left of %(name)s. Nothing was sent.",
+                    wanted=original.currency_id.format(wanted),
+                    left=original.currency_id.format(left),
+                    name=original.name,
+                )
+            )
+
+    def _settled_amount(self):
+        """Return what was really paid: a terminal may approve less than was asked."""
+        self.ensure_one()
+        return self.approved_amount or self.amount
+
+    def _seconds_allowed(self):
+        """Return how long the provider may take, in seconds; ``_<provider>_seconds_allowed`` where it exists."""
+        hook = getattr(self, f"_{self.provider}_seconds_allowed", None)
+        return hook() if hook else MINIMUM_DEADLINE
+
+    def _summary(self):
+        amount = self.currency_id.format(self.amount) if self.currency_id else ""
+        return " ".join(part for part in (self.name, amount, self.user_id.name or "") if part)
+
+    def _detail_of(self, finding):
+        if not finding.mismatches:
+            return Masker().text(finding.detail) if finding.detail else False
+        return "; ".join(f"{m.field}: {m.asked} / {m.got}" for m in finding.mismatches)
+
+    def _ask_manager(self, summary):
+        user = self.company_id._servipay_manager()
+        kind = "paypercloud_servipay.activity_check_payment"
+        if user and not self.activity_search([kind]):
+            self.activity_schedule(kind, summary=summary, note=self._explain(), user_id=user.id)
+
+    def _open_dialog(self, model, title, **context):
+        self.ensure_one()
+        self._check_group("paypercloud_servipay.group_manager")
+        return {
+            "type": "ir.actions.act_window",
+            "name": title,
+            "res_model": model,
+            "views": [(False, "form")],
+            "target": "new",
+            "context": {"default_operation_id": self.id, **context},
+        }

@@ -1,0 +1,111 @@
+from odoo import _, models
+
+
+class ServipayOperation(models.Model):
+    """What people read: what happened, what it means for the money, what to do."""
+
+    _inherit = "servipay.operation"
+
+    def _explain(self):
+        """Return the explanation of the operation's state in the reader's language (several sentences)."""
+        self.ensure_one()
+        parts = [self._explain_reason(), self._explain_money(), self._explain_next()]
+        return " ".join(part for part in parts if part)
+
+    def _explain_reason(self):
+        """Return what happened. ``reason`` is the slug that a driver or the state machine left."""
+        text = self._reason_sentences().get(self.reason or "", "")
+        # plain replacement: the detail is somebody else's text and may hold braces
+        return text.replace("{detail}", self.detail or "-") if text else self._explain_detail()
+
+    def _explain_detail(self):
+        if self.decline_message:
+            return _("The provider said: %s.", self.decline_message.rstrip("."))
+        return _("The provider said: %s.", self.detail.rstrip(".")) if self.detail else ""
+
+    def _explain_money(self):
+        """Return what the state means for the money."""
+        if self.contradicted:
+            return _(
+                "This operation was settled as “%(state)s”, but the provider now reports “%(other)s”.",
+                state=self._state_label(self.state),
+                other=self._state_label(self.contradiction),
+            )
+        return self._money_sentences().get(self.state, "")
+
+    def _explain_next(self):
+        """Return what to do."""
+        if self.contradicted:
+            return _("Check the terminal's journal or the provider's portal, then decide with “Resolve”.")
+        if self.state == "unknown" and self.next_inquiry_at:
+            return _(
+                "Do not repeat it: Odoo keeps asking the provider. If you know the outcome, enter it with “Resolve”."
+            )
+        if self.state == "unknown":
+            return _(
+                "Do not repeat it. Odoo has stopped asking: look at the terminal's journal or the provider's "
+                "portal, then enter the outcome with “Resolve”."
+            )
+        if self.state == "failed":
+            return _("Correct the cause, then start a new operation.")
+        return ""
+
+    def _money_sentences(self):
+        if self.kind == "reconciliation":
+            return {
+                "unknown": _("The terminal may have closed its batch, or not."),
+                "failed": _("The batch was not closed."),
+            }
+        return {
+            "draft": _("Nothing was sent yet."),
+            "sent": _("The request is on its way; money may be moving."),
+            "pending": _("The provider is working on it; money may be moving."),
+            "cancelling": _("A cancellation was asked for; the operation may still end approved."),
+            "approved": _("The money was moved."),
+            "declined": _("No money was moved."),
+            "cancelled": _("No money was moved."),
+            "failed": _("No money was moved."),
+            "unknown": _("The money may have been moved, or not."),
+            "reversed": _("The money was given back by a void."),
+        }
+
+    def _reason_sentences(self):
+        """Return the sentence of each reason slug. ``{detail}`` is the provider's or the transport's own text."""
+        return {
+            "not_sent": _("The request could not leave ({detail})."),
+            "no_answer": _("The request left, but no answer came back ({detail})."),
+            "configuration": _("The request was not made: {detail}"),
+            "authentication": _("The provider refused the API key ({detail})."),
+            "validation": _("The provider refused the request ({detail})."),
+            "not_found": _("The provider does not know what was asked for ({detail})."),
+            "busy": _("The terminal or the provider was busy ({detail})."),
+            "remote": _("The provider reported an error of its own ({detail})."),
+            "terminal_held": _("The terminal was busy with {detail}."),
+            "http_uncertain": _("The answer leaves open whether the request was carried out ({detail})."),
+            "refused_repeat": _("A repetition was refused, which says nothing about the first request ({detail})."),
+            "refusal_contradicted": _("The provider refused the request but calls it approved ({detail})."),
+            "undecodable": _("The answer could not be read ({detail})."),
+            "no_operation_id": _("The provider accepted the request without giving it a number."),
+            "status_missing": _("The provider's answer states no status."),
+            "unknown_word": _("The provider's status word is not in the API profile ({detail})."),
+            "status_conflict": _("The provider's answer states several different statuses ({detail})."),
+            "status_uncertain": _("The provider itself does not know the outcome ({detail})."),
+            "flag_denied": _("The provider says “approved”, but its approval flag says no."),
+            "flag_unclear": _("The provider says “approved”, but its approval flag cannot be read."),
+            "flag_contradicts": _("The provider refuses, but its approval flag says yes."),
+            "contradictory": _("The provider's status and its result contradict each other ({detail})."),
+            "void_ambiguous": _("The provider's word may mean that this void succeeded, or that there was one before."),
+            "mismatch": _("The answer does not match what was asked for (asked / answered: {detail})."),
+            "amount_missing": _("The provider approved without stating the amount."),
+            "amount_unreadable": _("The provider approved an amount that cannot be read."),
+            "ambiguous": _("The provider lists several operations with this reference."),
+            "reversed_unseen": _("The provider approved the payment and gave it back before Odoo heard of it."),
+            "no_conclusion": _("Odoo was interrupted while it waited for the answer."),
+            "overdue": _("The provider did not report an outcome in time."),
+            "cancel_refused": _("The provider refused to cancel ({detail})."),
+            "voided": _("Voided by {detail}."),
+            "person": _("Decided by %(who)s: %(why)s.", who=self.resolved_by_id.name, why=self.resolution),
+        }
+
+    def _state_label(self, state):
+        return dict(self._fields["state"]._description_selection(self.env)).get(state, state)

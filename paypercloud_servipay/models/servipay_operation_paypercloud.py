@@ -1,0 +1,83 @@
+from dataclasses import replace
+from decimal import Decimal
+
+from odoo import fields, models
+
+from ..api import dialogue
+from ..api.masking import Masker
+from .http_client import HttpClient
+from .paypercloud_api import PaypercloudApi
+
+
+class ServipayOperation(models.Model):
+    """PayperCloud's driver: from a record to a conversation and back. The rules are in ``api.dialogue``."""
+
+    _inherit = "servipay.operation"
+
+    def _paypercloud_plan(self, step):
+        """Return a callable that runs ``step`` ("send", "inquire", "cancel") without a cursor and returns a Finding."""
+        api = self._paypercloud_api()
+        steps = getattr(dialogue, step)(api.document, self._paypercloud_intent(api.credentials))
+        return lambda: api.run(steps)
+
+    def _paypercloud_api(self):
+        return self.company_id._paypercloud_api(
+            self,
+            digits=self.currency_id.decimal_places if self.currency_id else 2,
+            pos_id=self.pos_ref,
+            terminal_pid=self.terminal_id.pid,
+            provider=self.provider,
+            operation_id=self.id,
+            terminal_id=self.terminal_id.id,
+        )
+
+    def _paypercloud_intent(self, credentials):
+        digits = self.currency_id.decimal_places if self.currency_id else 2
+        return dialogue.Intent(
+            kind=self.kind,
+            reference=self.reference,
+            idempotency_key=self.idempotency_key,
+            amount=self._decimal(self.amount) if self.currency_id else None,
+            digits=digits,
+            currency=self.currency_id.name or "",
+            terminal_pid=credentials.terminal_pid,
+            pos_id=credentials.pos_id,
+            external_ref=self.external_ref or "",
+            original_ref=self.original_id.external_ref or "",
+            sent_on=fields.Date.to_string((self.sent_at or fields.Datetime.now()).date()),
+        )
+
+    def _paypercloud_seconds_allowed(self):
+        """Return how long an operation may take: the profile's deadline, never less than one request."""
+        company = self.company_id
+        return max(company._servipay_profile().poll_deadline, 2 * company.servipay_timeout + 30)
+
+    def _decimal(self, amount):
+        """Return a Monetary value exactly: its float has more digits than the currency has."""
+        digits = self.currency_id.decimal_places
+        return Decimal(f"{self.currency_id.round(amount):.{digits}f}")
+
+
+class ResCompany(models.Model):
+    _inherit = "res.company"
+
+    def _paypercloud_api(self, record=None, digits=2, pos_id="", terminal_pid="", **common):
+        """Return a ``PaypercloudApi`` that can be used without a cursor.
+
+        :param record: what the call is made for; decides about the credentials
+        :param pos_id: instead of the one of the credentials, likewise ``terminal_pid``
+        :param common: field values of the log rows (operation_id, terminal_id, ...)
+        """
+        company = self.sudo()
+        credentials = company._paypercloud_get_credentials(record)
+        credentials = replace(
+            credentials,
+            pos_id=pos_id or credentials.pos_id,
+            terminal_pid=terminal_pid or credentials.terminal_pid,
+        )
+        masker = Masker(values=(credentials.api_key,) if credentials.api_key else ())
+        journal = self.env["servipay.api.log"]._journal(
+            masker, company.servipay_log_bodies, **{"company_id": company.id, "provider": "paypercloud", **common}
+        )
+        client = HttpClient(company._servipay_connection(), journal)
+        return PaypercloudApi(company._servipay_profile()._document(), credentials, client, digits)

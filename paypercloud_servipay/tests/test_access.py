@@ -1,0 +1,150 @@
+"""Who sees what: every field of every model of the addon, by RPC, for every kind of user."""
+
+import json
+
+from odoo.exceptions import AccessError
+from odoo.tests import new_test_user, tagged
+from odoo.tools import mute_logger
+
+from .common import API_KEY, ApiCase
+
+PERSISTENT = (
+    *("servipay.operation", "servipay.operation.total", "servipay.api.log", "servipay.notification"),
+    *("servipay.terminal", "servipay.api.profile", "servipay.api.word", "servipay.api.endpoint"),
+)
+DIALOGS = (
+    *("servipay.api.tester", "servipay.operation.refund", "servipay.operation.resolve", "servipay.profile.import"),
+)
+CONFIGURATION = PERSISTENT[4:]
+MANAGER_FIELDS = {
+    "servipay.api.log": {"request_headers", "request_body", "response_headers", "response_body", "curl"},
+    "servipay.notification": {"raw_query", "raw_body"},
+}
+SECRETS = ("servipay_api_key", "servipay_api_key_sealed")
+# role -> groups; a group whose addon is not installed leaves a plain employee
+ROLES = {
+    "employee": "base.group_user",
+    "cashier": "point_of_sale.group_pos_user",
+    "accountant": "account.group_account_manager",
+    "user": "paypercloud_servipay.group_user",
+    "manager": "paypercloud_servipay.group_manager",
+    "system": "base.group_system",
+    "portal": "base.group_portal",
+    "public": "base.group_public",
+}
+READERS = ("user", "manager", "system")
+
+
+@tagged("post_install", "-at_install", "paypercloud_servipay")
+class TestAccess(ApiCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        operation = cls.operations._open(
+            {
+                "company_id": cls.company.id,
+                "provider": "paypercloud",
+                "kind": "purchase",
+                "amount": 5,
+                "currency_id": cls.eur.id,
+                "terminal_id": cls.terminal.id,
+            }
+        )
+        operation._start()
+        cls.operation = operation
+        cls.env["servipay.operation.total"].create({"operation_id": operation.id, "kind": "purchase"})
+        cls.env["servipay.notification"]._receive("test", "access", True, company_id=cls.company.id, raw_body="x")
+
+    def user(self, role):
+        groups = ROLES[role] if self.env.ref(ROLES[role], raise_if_not_found=False) else "base.group_user"
+        return new_test_user(
+            self.env, f"sweep_{role}", groups=groups, company_id=self.company.id, company_ids=[(6, 0, self.company.ids)]
+        )
+
+    def can_read(self, user, record, field):
+        """Read one field as RPC does and say whether it was allowed."""
+        self.env.invalidate_all()
+        try:
+            with mute_logger("odoo.models", "odoo.addons.base.models.ir_rule", "odoo.addons.base.models.ir_model"):
+                record.with_user(user).read([field])
+        except AccessError:
+            return False
+        return True
+
+    def test_every_field_for_every_role(self):
+        probes = 0
+        for role in ROLES:
+            user = self.user(role)
+            for model in PERSISTENT:
+                record = self.env[model].sudo().search([], limit=1)
+                self.assertTrue(record, f"{model} has no row to try")
+                manager_fields = MANAGER_FIELDS.get(model, set())
+                for field in record._fields:
+                    allowed = role in READERS and (role != "user" or field not in manager_fields)
+                    self.assertEqual(self.can_read(user, record, field), allowed, f"{role}: {model}.{field}")
+                    probes += 1
+        print(f"\naccess sweep: {probes} fields read for {len(ROLES)} roles")  # suite-check: ok a figure to show
+
+    def test_nobody_writes_what_the_machine_writes(self):
+        for role in ROLES:
+            user = self.user(role)
+            for model in PERSISTENT:
+                record = self.env[model].sudo().search([], limit=1)
+                configuration = model in CONFIGURATION and role in ("manager", "system")
+                for right in ("write", "create", "unlink"):
+                    self.assertEqual(self.has_right(record.with_user(user), right), configuration, (role, model, right))
+
+    def has_right(self, records, right):
+        with mute_logger("odoo.addons.base.models.ir_model"):
+            if hasattr(records, "has_access"):
+                return records.browse().has_access(right)
+            return records.check_access_rights(right, raise_exception=False)
+
+    def test_dialogs_are_for_managers(self):
+        for role in ROLES:
+            user = self.user(role)
+            for model in DIALOGS:
+                expected = role in ("manager", "system")
+                self.assertEqual(self.has_right(self.env[model].with_user(user), "create"), expected, (role, model))
+
+    def test_secrets_of_a_company(self):
+        for role in ROLES:
+            user = self.user(role)
+            for field in SECRETS:
+                allowed = role == "system" and field == "servipay_api_key"
+                self.assertEqual(self.can_read(user, self.company, field), allowed, (role, field))
+            readable = [f for f in self.company._fields if f.startswith("servipay") and f not in SECRETS]
+            for field in readable:
+                if self.can_read(user, self.company, field):
+                    value = str(self.company.with_user(user).read([field]))
+                    self.assertNotIn(API_KEY, value, (role, field))
+
+    def test_by_json_rpc(self):
+        """The same over HTTP: a session, JSON, the public controller."""
+        user = self.user("employee")
+        self.authenticate(user.login, user.login)
+        params = {"model": "servipay.operation", "method": "search_read", "args": [[]], "kwargs": {}}
+        with mute_logger("odoo.http", "odoo.addons.base.models.ir_model"):
+            answer = self.url_open(
+                "/web/dataset/call_kw",
+                data=json.dumps({"jsonrpc": "2.0", "method": "call", "params": params}),
+                headers={"Content-Type": "application/json"},
+            ).json()
+        self.assertEqual(answer["error"]["data"]["name"], "odoo.exceptions.AccessError")
+
+    def test_other_company(self):
+        other = self.env["res.company"].create({"name": "Other"})
+        user = new_test_user(
+            self.env,
+            "sweep_other",
+            groups="paypercloud_servipay.group_manager",
+            company_id=other.id,
+            company_ids=[(6, 0, other.ids)],
+        )
+        for model in ("servipay.operation", "servipay.operation.total", "servipay.api.log", "servipay.notification"):
+            found = self.env[model].with_user(user).with_context(allowed_company_ids=other.ids).search([])
+            self.assertFalse(found, model)
+        operation = self.operation.with_user(user).with_context(allowed_company_ids=other.ids)
+        for button in ("action_refresh", "action_cancel", "action_refund", "action_resolve"):
+            with self.assertRaises(AccessError), mute_logger("odoo.addons.base.models.ir_rule"):
+                getattr(operation, button)()

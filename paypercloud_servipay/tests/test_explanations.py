@@ -1,0 +1,50 @@
+"""Whatever happened, people read what it means for the money, in their language."""
+
+from odoo.tests import tagged
+
+from ..api import outcome, states
+from .common import ApiCase
+
+# reasons that api.dialogue and the state machine make besides those of api.outcome
+OWN_REASONS = (
+    *("not_sent", "no_answer", "configuration", "authentication", "validation", "not_found", "busy", "remote"),
+    *("terminal_held", "mismatch", "contradictory", "ambiguous", "no_conclusion", "overdue", "cancel_refused"),
+    *("reversed_unseen", "voided", "person"),
+)
+# about lists and totals: they never reach an operation
+NOT_SHOWN = {"http_pending", "rows_missing", "rows_unreadable", "rows_truncated", "totals_unreadable"}
+
+
+@tagged("post_install", "-at_install", "paypercloud_servipay")
+class TestExplanations(ApiCase):
+    def test_every_reason_has_its_sentence(self):
+        sentences = self.operations.new()._reason_sentences()
+        self.assertEqual(set(sentences), (set(outcome.REASONS) - NOT_SHOWN) | set(OWN_REASONS))
+
+    def test_every_state_says_what_it_means_for_the_money(self):
+        for kind in ("purchase", "reconciliation"):
+            for state in states.STATES:
+                operation = self.operations.new({"state": state, "kind": kind})
+                if kind == "purchase" or state in ("unknown", "failed"):
+                    self.assertTrue(operation._explain_money(), (kind, state))
+
+    def test_never_failed_and_never_a_plain_retry_in_doubt(self):
+        for reason in (*outcome.REASONS, *OWN_REASONS):
+            for contradicted in (False, True):
+                text = self.operations.new(
+                    {"state": "unknown", "kind": "purchase", "reason": reason, "contradicted": contradicted}
+                )._explain()
+                for word in ("try again", "retry", "No money was moved", "start a new"):
+                    self.assertNotIn(word, text, reason)
+
+    def test_details_with_braces(self):
+        operation = self.operations.new({"state": "failed", "reason": "validation", "detail": "{0} {x} %s"})
+        self.assertIn("{0} {x} %s", operation._explain())
+
+    def test_french(self):
+        self.env["res.lang"]._activate_lang("fr_FR")
+        self.env["ir.module.module"]._load_module_terms(["paypercloud_servipay"], ["fr_FR"])
+        operation = self.paid().with_context(lang="fr_FR")
+        self.assertIn("argent", operation.explanation)
+        states_fr = dict(operation._fields["state"]._description_selection(operation.env))
+        self.assertNotEqual(states_fr["approved"], "Approved")

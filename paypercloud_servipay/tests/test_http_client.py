@@ -1,0 +1,163 @@
+"""The HTTP client: what left, whom it may reach, how long it may take, what it accepts."""
+
+import socket
+import threading
+
+from odoo.tests import TransactionCase, tagged
+
+from ..api.request import Request
+from ..models import http_client
+from ..models.http_client import ApiError, Connection, HttpClient
+
+
+class Listener:
+    """A TCP server on 127.0.0.1 that answers each connection with fixed bytes, after reading a request."""
+
+    def __init__(self, *answers):
+        self.answers, self.received = list(answers), []
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.socket.getsockname()[1]}"
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        while True:
+            try:
+                connection, _peer = self.socket.accept()
+            except OSError:
+                return
+            with connection:
+                self.received.append(connection.recv(65536))
+                connection.sendall(self.answers.pop(0) if self.answers else b"")
+
+    def close(self):
+        """Stop listening."""
+        self.socket.close()
+
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+
+
+@tagged("post_install", "-at_install", "paypercloud_servipay")
+class TestHttpClient(TransactionCase):
+    def client(self, url, **options):
+        self.entries = []
+        options = {"allow_private": True, "read_timeout": 2, "connect_timeout": 2, **options}
+        return HttpClient(Connection(url, **options), lambda entry: self.entries.append(entry) or len(self.entries))
+
+    def listen(self, *answers):
+        listener = Listener(*answers)
+        self.addCleanup(listener.close)
+        return listener
+
+    def request(self, method="POST", retry="not_sent", **values):
+        values = {"path": "/p", "query": [("a", "b c")], "headers": {"X-Test": "1"}, "body": b"{}", **values}
+        return Request(method=method, retry=retry, **values)
+
+    def fails(self, url, retry="not_sent", **options):
+        with self.assertRaises(ApiError) as caught:
+            self.client(url, **options).send(self.request(retry=retry))
+        return caught.exception
+
+    def test_request_on_the_wire(self):
+        listener = self.listen(OK)
+        response = self.client(listener.url).send(self.request(), "purchase")
+        self.assertEqual((response.status, response.body, response.attempt), (200, b"{}", 1))
+        head = listener.received[0].decode()
+        self.assertTrue(head.startswith("POST /p?a=b+c HTTP/1.1\r\n"), head)
+        self.assertIn("X-Test: 1", head)
+        self.assertIn("Accept-Encoding: identity", head)
+        self.assertEqual(self.entries[0]["endpoint"], "purchase")
+
+    def test_refused_connection_did_not_leave(self):
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        error = self.fails(url)
+        self.assertEqual((error.error_class, error.sent), ("not_sent", False))
+        self.assertEqual(len(self.entries), 3)
+
+    def test_unknown_name_did_not_leave(self):
+        error = self.fails("http://no-such-host.invalid")
+        self.assertEqual((error.error_class, error.sent), ("not_sent", False))
+
+    def test_closed_without_an_answer_is_uncertain_and_not_repeated(self):
+        listener = self.listen(b"", OK)
+        error = self.fails(listener.url)
+        self.assertEqual((error.error_class, error.sent), ("outcome_unknown", True))
+        self.assertEqual(len(listener.received), 1)
+
+    def test_reads_are_repeated(self):
+        listener = self.listen(b"", b"HTTP/1.1 503 Busy\r\nRetry-After: 0\r\nContent-Length: 0\r\n\r\n", OK)
+        response = self.client(listener.url).send(self.request("GET", "always", body=None))
+        self.assertEqual((response.status, response.attempt, response.repeated), (200, 3, True))
+        self.assertEqual(len({entry["correlation_id"] for entry in self.entries}), 1)
+
+    def test_posts_are_not_repeated_after_an_answer(self):
+        listener = self.listen(b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n", OK)
+        response = self.client(listener.url).send(self.request())
+        self.assertEqual((response.status, len(listener.received)), (503, 1))
+
+    def test_no_redirect_is_followed(self):
+        other = self.listen(OK)
+        answer = f"HTTP/1.1 307 Go\r\nLocation: {other.url}/p\r\nContent-Length: 0\r\n\r\n".encode()
+        response = self.client(self.listen(answer).url).send(self.request())
+        self.assertEqual(response.status, 307)
+        self.assertFalse(other.received)
+
+    def test_private_targets(self):
+        listener = self.listen(OK)
+        for host in ("127.0.0.1", "localhost", "[::1]", "0x7f.1", "2130706433"):
+            port = listener.url.rpartition(":")[2]
+            error = self.fails(f"http://{host}:{port}", allow_private=False)
+            self.assertFalse(error.sent, host)
+        self.assertFalse(listener.received, "not one byte reached it")
+
+    def test_forbidden_addresses(self):
+        for address in ("10.0.0.1", "192.168.1.1", "169.254.169.254", "::1", "fe80::1%eth0", "::ffff:10.0.0.1", "0.0.0.0"):
+            with self.assertRaises(http_client.ForbiddenTarget):
+                http_client.check_address(address, allow_private=False)
+        for address in ("0.0.0.0", "::", "224.0.0.1"):  # suite-check: ok addresses to refuse, nothing is bound to them
+            with self.assertRaises(http_client.ForbiddenTarget):
+                http_client.check_address(address, allow_private=True)
+        http_client.check_address("93.184.216.34", allow_private=False)
+        http_client.check_address("127.0.0.1", allow_private=True)
+
+    def test_address_is_checked_on_the_open_socket(self):
+        """A name that resolves to a public address first and to a private one at its use reaches nobody."""
+        listener = self.listen(OK)
+        client = self.client(listener.url, allow_private=False)
+        client._check_target = lambda url: None  # the first look-up was satisfied
+        with self.assertRaises(ApiError) as caught:
+            client.send(self.request())
+        self.assertEqual(caught.exception.error_class, "configuration")
+        self.assertFalse(caught.exception.sent)
+        self.assertFalse([data for data in listener.received if data])
+
+    def test_large_answer(self):
+        size = http_client.MAX_RESPONSE + 1
+        head = f"HTTP/1.1 200 OK\r\nContent-Length: {size}\r\n\r\n".encode()
+        error = self.fails(self.listen(head + b"x" * size).url)
+        self.assertEqual((error.error_class, error.sent), ("undecodable", True))
+
+    def test_certificate_is_verified(self):
+        """Plain bytes instead of a handshake: refused, and nothing of the request was sent."""
+        listener = self.listen(OK, OK, OK)
+        error = self.fails(listener.url.replace("http://", "https://"))
+        self.assertFalse(error.sent)
+        self.assertNotIn(b"X-Test", b"".join(listener.received))
+
+    def test_base_urls(self):
+        cases = {
+            "https://api.example.com": [],
+            "https://api.example.com:8443/base": [],
+            "http://api.example.com": ["not_https"],
+            "ftp://api.example.com": ["malformed"],
+            "https://": ["malformed"],
+            "https://user:secret@api.example.com": ["has_user"],
+            "https://api.example.com/?a=b": ["has_query"],
+            "https://api.example.com/#x": ["has_query"],
+            "https://api.example.com/a b": ["has_space"],
+            "https://[api": ["malformed"],
+        }
+        for url, problems in cases.items():
+            self.assertEqual(http_client.check_base_url(url), problems, url)
+        self.assertEqual(http_client.check_base_url("http://127.0.0.1:8899", allow_private=True), [])

@@ -1,0 +1,107 @@
+"""The browser ring: a real Chromium against the suite running on a database of its own.
+
+Started by `./dev test --ring browser`. Fixtures: `suite` (alias `server`, one for all tests: see
+tools/running.py), `browser` and `page` (Playwright for Python), `login` (logs a page in), `screenshot`
+(saves a page's picture).
+"""
+
+import os
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from playwright.sync_api import sync_playwright
+
+from tools.browser import ARGUMENTS, find
+from tools.context import Context
+from tools.running import RunningSuite
+
+SIZE = {"width": 1366, "height": 900}
+PATIENCE = 30_000  # ms that Playwright waits for an element: a cold web client is slow on two cores
+
+
+def pytest_addoption(parser):
+    """Take --screenshots DIR."""
+    parser.addoption(
+        "--screenshots", default=os.environ.get("SERVIPAY_SCREENSHOTS"), help="directory for pictures"
+    )
+
+
+@pytest.fixture(scope="session")
+def dev_context():
+    """The context of the `dev` command that started the tests."""
+    context = Context.from_environment()
+    yield context
+    context.close()
+
+
+@pytest.fixture(scope="session")
+def suite(dev_context):
+    """The suite, running on a database of its own with demo data, threaded, no scheduled jobs."""
+    with RunningSuite(dev_context) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def server(suite):
+    """The same as suite."""
+    return suite
+
+
+@pytest.fixture(scope="session")
+def odoo_rpc(suite):
+    """A function (login) that returns a logged-in user to call the server with: see tools.running.User."""
+    return suite.user
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """A headless Chromium, the system's."""
+    path = os.environ.get("SERVIPAY_CHROMIUM") or find()
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS))
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def page(browser, suite, request, dev_context):
+    """A fresh page (no cookies); relative addresses are the suite's; a failed test's picture is kept."""
+    surroundings = browser.new_context(base_url=suite.url, viewport=SIZE, locale="en-US")
+    surroundings.set_default_timeout(PATIENCE)
+    opened = surroundings.new_page()
+    failed_before = request.session.testsfailed
+    yield opened
+    if request.session.testsfailed > failed_before:
+        folder = dev_context.state / "screenshots"
+        folder.mkdir(exist_ok=True)
+        opened.screenshot(path=folder / f"{re.sub(r'[^a-zA-Z0-9_]+', '-', request.node.name)}.png")
+    surroundings.close()
+
+
+@pytest.fixture
+def login(suite):
+    """A function (page, login) that logs a page in without the form (and so without its rate limit)."""
+
+    def log_in(page, name):
+        cookie = {"name": "session_id", "value": suite.user(name).session_cookie, "url": suite.url}
+        page.context.add_cookies([cookie])
+
+    return log_in
+
+
+@pytest.fixture
+def screenshot(request, dev_context):
+    """A function (page, name) that saves a picture in --screenshots (else in the state directory)."""
+    folder = Path(request.config.getoption("--screenshots") or dev_context.state / "screenshots")
+
+    def save(page, name):
+        folder.mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=folder / f"{name}.png")
+        return folder / f"{name}.png"
+
+    return save

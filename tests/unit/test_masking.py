@@ -1,0 +1,201 @@
+"""The masking room alone: the hostile corpus, what must stay readable, and what no input may do."""
+
+import json
+import logging
+import string
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from api import masking
+from api.masking import LogFilter, Masker, clip, is_secret_name, mask_pan
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+# the corpus lives with the addon's own tests, which push it through log rows, chatter and exports
+sys.path.append(str(Path(masking.__file__).parents[1] / "tests"))
+from masking_corpus import BENIGN, CARDS, NAMES, probes  # noqa: E402
+
+PROBES = list(probes())
+
+
+def test_corpus():
+    """No probe leaks, masking twice is masking once, JSON stays JSON."""
+    leaks, changed, broken = [], [], []
+    for name, payload, content_type, hidden, options in PROBES:
+        masker = Masker(**options)
+        masked = masker.body(payload, content_type)
+        leaks += [(name, text, masked) for text in hidden if text in masked]
+        if masker.body(masked, content_type) != masked:
+            changed.append((name, masked, masker.body(masked, content_type)))
+        if payload[:1] in ("{", "[", b"{", b"[") and _is_json(payload) and not _is_json(masked):
+            broken.append((name, masked))
+    print(f"\nmasking: {len(PROBES)} probes")
+    assert len(PROBES) > 800
+    assert not leaks, leaks[:5]
+    assert not changed, changed[:5]
+    assert not broken, broken[:5]
+
+
+def _is_json(text):
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("text", BENIGN)
+def test_benign(text):
+    """What support needs comes through untouched."""
+    assert Masker().body(text) == text
+    assert Masker().text(text) == text
+
+
+def test_benign_corpus_is_large_enough():
+    assert len(set(BENIGN)) >= 60
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names(name):
+    assert is_secret_name(name)
+
+
+@pytest.mark.parametrize(
+    "name", "shipping spinner company keyboard key status reference authorization_code track_id posId pid amount".split()
+)
+def test_harmless_names(name):
+    assert not is_secret_name(name)
+
+
+def test_extra_names():
+    assert Masker(extra_keys=["merchant-code"]).value({"merchantCode": "x1", "code": "c"}) == {
+        "merchantCode": "***",
+        "code": "c",
+    }
+
+
+def test_headers():
+    headers = Masker(values=("another-secret",)).headers(
+        [("Authorization", "Bearer abc"), ("X-Api-Key", "k"), ("X-Note", "has another-secret"), ("Idempotency-Key", "i1")]
+    )
+    assert headers == {
+        "Authorization": "Bearer ***",
+        "X-Api-Key": "***",
+        "X-Note": "has ***",
+        "Idempotency-Key": "i1",
+    }
+
+
+def test_url():
+    url = "https://u:pw@h/p/4111111111111111?api%5Fkey=abc&ref=a%20b&token=x#f"
+    assert Masker().url(url) == "https://***@h/p/411111******1111?api%5Fkey=***&ref=a%20b&token=***"
+
+
+@pytest.mark.parametrize("card", CARDS)
+def test_ends_of_a_card_stay(card):
+    masked = mask_pan(f"card {card}.")
+    assert masked == f"card {card[:6]}{'*' * (len(card) - 10)}{card[-4:]}."
+
+
+def test_card_under_its_name():
+    """Under the name of a card number the check digit does not matter; what is masked already stays."""
+    masker = Masker()
+    assert masker.value({"pan": "4111111111111112"}) == {"pan": "411111******1112"}
+    assert masker.value({"maskedPan": "411111******1111"}) == {"maskedPan": "411111******1111"}
+    assert masker.value({"cardNumber": "tok_123"}) == {"cardNumber": "***"}
+
+
+def test_values_keep_their_types():
+    document = {"a": 1, "b": 1.5, "c": None, "d": True, "e": [1, "x"], "f": b"bytes", "g": {"cvv": None}}
+    assert Masker().value(document) == {**document, "f": "bytes"}
+
+
+def test_depth():
+    nested = value = []
+    for _level in range(100):
+        value.append([])
+        value = value[0]
+    assert "***" in json.dumps(Masker().value(nested))
+    assert Masker().body("[" * 100000) == "[" * 100000
+
+
+def test_binary():
+    assert Masker().body(b"\x00\x01\x02\xff" * 9).startswith("[binary 36 bytes sha256 ")
+    assert Masker().body("caf\u00e9".encode("cp1252")) == "caf\u00e9"
+    assert Masker().body("é".encode("latin-1"), "text/plain; charset=nonsense") == "é"
+
+
+def test_clip():
+    assert clip("abc", 3) == ("abc", False)
+    assert clip("abcdef", 3) == ("abc…[truncated 3 bytes]", True)
+    assert clip("ééé", 3) == ("é…[truncated 3 bytes]", True)
+
+
+def test_log_filter():
+    try:
+        raise ValueError("password=hunter2222")
+    except ValueError:
+        record = logging.LogRecord("n", logging.ERROR, "f", 1, "token=%s", ("abc123",), sys.exc_info())
+    assert LogFilter().filter(record)
+    text = logging.Formatter().format(record)
+    assert "abc123" not in text and "hunter2222" not in text and "ValueError" in text
+    logger = masking.get_logger("servipay.test")
+    assert masking.get_logger("servipay.test") is logger and len(logger.filters) == 1
+
+
+def test_exception():
+    assert Masker().exception(ValueError("token=abc123")) == "ValueError: token=***"
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["4", "{", "=", "[", "<", "a", '"', "\\", "a=", 'name="', "<a>", "<a", ": ", "A1", "D=", "eyJ", "eyJaaaaa.", "://a:",
+     "4 ", "' ", "FR76 ", 'form-data; name="a"\r\n', "<![CDATA[", "<a><![CDATA[", "-----BEGIN PRIVATE KEY-----", "Bearer ",
+     "cookie:", "api key is ", "&a", "=&", '\\"', "x='", 'x="\\'],
+)  # fmt: skip
+def test_time_is_linear(piece):
+    """Four times the text takes about four times as long, whatever it is made of."""
+
+    def seconds(size):
+        text, best = (piece * (size // len(piece) + 1))[:size], 9
+        for _turn in range(2):
+            began = time.perf_counter()
+            Masker(values=("a-secret-value",)).body(text)
+            best = min(best, time.perf_counter() - began)
+        return best
+
+    small, large = seconds(1 << 15), seconds(1 << 17)
+    assert large < max(9 * small, 0.25), (small, large)
+
+
+texts = st.one_of(st.text(), st.text(string.printable), st.text('{}[]"=&:<>\\ 4,pan'))
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.one_of(texts, st.binary()), st.sampled_from(["", "application/json", "text/xml", "text/plain; charset=utf-16"]))
+@example('{"pan": {"a": 1}, "pan": "4111111111111111"}', "application/json")
+@example("pan=%FF", "")
+def test_never_raises_and_is_idempotent(body, content_type):
+    masker = Masker()
+    masked = masker.body(body, content_type)
+    assert masker.body(masked) == masker.body(masker.body(masked))
+    masker.url(str(body))
+    masker.headers({"a": str(body)})
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text("0123456789 -.x", min_size=10, max_size=60))
+def test_no_card_number_survives(text):
+    """No run of 13 to 19 digits with single separators and a right check digit is left."""
+    for run in masking._DIGIT_RUN.findall(mask_pan(text)):
+        digits = [int(char) for char in run if char.isdigit()]
+        assert not (13 <= len(digits) <= 19 and masking._luhn(digits))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))  # fmt: skip
+def test_any_value(value):
+    masked = Masker().value(value)
+    assert Masker().value(masked) == Masker().value(Masker().value(masked))

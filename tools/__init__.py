@@ -1,0 +1,1 @@
+"""The developer's command: everything behind `./dev`. Standard library only."""

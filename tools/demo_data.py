@@ -1,0 +1,147 @@
+# ruff: noqa: F821  (`env` is the shell's)
+"""Fed to `odoo shell` on a demo database: a small French shop, its people, and the simulators' addresses.
+
+May be run again: what exists is found by its name or log-in and brought up to date. It writes only fields
+and uses only groups that exist, so it serves every series and every set of addons.
+"""
+
+import json
+import os
+
+from odoo import fields
+
+SIMULATORS = json.loads(os.environ.get("SERVIPAY_SIMULATORS", "{}"))
+GROUPS = "group_ids" if "group_ids" in env["res.users"]._fields else "groups_id"
+company = env.ref("base.main_company")
+french = {"lang": "fr_FR", "tz": "Europe/Paris"}
+
+
+def existing_fields(record, values):
+    """Return the values whose fields the model has."""
+    return {name: value for name, value in values.items() if name in record._fields}
+
+
+def one(model, key, values):
+    """Return the record whose field (key: name, value) matches, made when missing, with values written."""
+    found = env[model].with_context(active_test=False).search([(key[0], "=", key[1])], limit=1)
+    values = existing_fields(env[model], values)
+    if found:
+        found.write(values)
+        return found
+    return env[model].create({key[0]: key[1], **values})
+
+
+def groups(*names):
+    """Return the groups with these XML ids that exist."""
+    found = [env.ref(name, raise_if_not_found=False) for name in names]
+    return [(6, 0, [group.id for group in found if group])]
+
+
+def person(login, name, *group_names):
+    """Return the user with a log-in, which is the password too."""
+    values = {
+        "name": name,
+        "login": login,
+        "email": f"{login}@example.com",
+        **french,
+        GROUPS: groups(*group_names),
+    }
+    return one("res.users", ("login", login), {**values, "password": login})
+
+
+def make_company():
+    """Make the company French, in euro, with a chart of accounts."""
+    euro = env.ref("base.EUR")
+    euro.active = True
+    address = {
+        "street": "12 rue des Moulins",
+        "zip": "69001",
+        "city": "Lyon",
+        "country_id": env.ref("base.fr").id,
+    }
+    company.write({"name": "Boulangerie des Moulins", "email": "bonjour@example.com", **address})
+    entries = env["account.move"].search_count([("company_id", "=", company.id)])
+    if not entries:
+        company.currency_id = euro
+    if not company.chart_template:
+        env["account.chart.template"].try_loading("generic_coa", company=company, install_demo=False)
+        company.currency_id = euro
+    env.ref("base.user_admin").write({"tz": "Europe/Paris", "email": "admin@example.com"})
+
+
+def make_people():
+    """Make the people who log in; returns the portal customer's user."""
+    person(
+        "manager",
+        "Manon Girard",
+        "base.group_user",
+        "point_of_sale.group_pos_manager",
+        "account.group_account_manager",
+        "paypercloud_servipay.group_manager",
+    )
+    person("cashier", "Camille Petit", "base.group_user", "point_of_sale.group_pos_user")
+    person(
+        "accountant",
+        "Alain Moreau",
+        "base.group_user",
+        "account.group_account_user",
+        "account.group_account_invoice",
+        "paypercloud_servipay.group_user",
+    )
+    return person("portal", "Claire Dubois", "base.group_portal")
+
+
+def make_shop():
+    """Make products and a till with cash and bank."""
+    for name, price in (("Baguette", 1.2), ("Croissant", 1.3), ("Tarte aux pommes", 18.5), ("Café", 2.0)):
+        values = {"list_price": price, "available_in_pos": True, "taxes_id": [(5, 0, 0)]}
+        one("product.template", ("name", name), values)
+    if not env["pos.config"].search([("name", "=", "Comptoir")], limit=1):
+        env["pos.config"].create({"name": "Comptoir", "company_id": company.id})
+
+
+def make_invoice(customer):
+    """Give the portal customer an open invoice."""
+    partner = customer.partner_id
+    partner.write(
+        {"street": "3 place Bellecour", "zip": "69002", "city": "Lyon", "country_id": env.ref("base.fr").id}
+    )
+    if env["account.move"].search_count([("partner_id", "=", partner.id)]):
+        return
+    line = {"name": "Buffet d'anniversaire", "quantity": 1, "price_unit": 120.0, "tax_ids": [(5, 0, 0)]}
+    invoice = env["account.move"].create(
+        {
+            "move_type": "out_invoice",
+            "partner_id": partner.id,
+            "invoice_date": fields.Date.today(),
+            "invoice_line_ids": [(0, 0, line)],
+        }
+    )
+    invoice.action_post()
+
+
+def configure_paypercloud(facts):
+    """Point the company at the PayperCloud simulator."""
+    company.write(
+        existing_fields(
+            company,
+            {
+                "servipay_environment": "demo",
+                "servipay_base_url": facts["url"],
+                "servipay_api_key": facts["api_key"],
+                "servipay_pos_id": "POS1",
+                "servipay_terminal_pid": "T1",
+                "servipay_allow_private": True,
+            },
+        )
+    )
+
+
+make_company()
+customer = make_people()
+make_shop()
+make_invoice(customer)
+if "paypercloud_servipay" in SIMULATORS:
+    configure_paypercloud(SIMULATORS["paypercloud_servipay"])
+env.cr.commit()
+print("done")

@@ -1,0 +1,274 @@
+"""The rings of tests (architecture 9): each runs what exists for it and tells what came out."""
+
+import dataclasses
+import subprocess
+import xml.etree.ElementTree
+
+from . import browser, odoo, odoo_log, processes, template
+from .report import Problem, say, step
+
+DEFAULT = ("unit", "addons", "tours", "browser")
+FOR_ADDONS = ("unit", "addons", "tours")
+ALL = (*DEFAULT, "faults")
+TOUR_TAG = "servipay_tour"
+PYTEST_NOTHING_COLLECTED = 5
+
+
+@dataclasses.dataclass
+class Outcome:
+    """What a ring came to. problems: sentences or reports, each of which makes the run fail."""
+
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    problems: list = dataclasses.field(default_factory=list)
+
+    def add(self, other):
+        """Add another outcome to this one."""
+        self.passed += other.passed
+        self.failed += other.failed
+        self.skipped += other.skipped
+        self.problems += other.problems
+
+
+def run(context, rings, addons=(), expression=None):
+    """Run rings by name and return their Outcome; addons: only these; expression: chooses tests (-k)."""
+    unknown = set(addons) - set(context.addons())
+    if unknown:
+        raise Problem(
+            f"There is no addon {', '.join(sorted(unknown))} in this tree; there are: "
+            f"{', '.join(context.addons()) or 'none'}."
+        )
+    total = Outcome()
+    for name in rings:
+        say(f"Ring {name}")
+        outcome = _one(name, context, addons, expression)
+        total.add(outcome)
+        for problem in outcome.problems:
+            say(_indented(problem))
+        say(f"  {name}: {summary(outcome)}")
+    return total
+
+
+def _one(name, context, addons, expression):
+    try:
+        return RINGS[name](context, list(addons), expression)
+    except Problem as problem:
+        return Outcome(failed=1, problems=[f"THE RING {name.upper()} DID NOT RUN: {problem}"])
+
+
+def summary(outcome):
+    """Return the line that a CI understands."""
+    return f"{outcome.passed} passed, {outcome.failed} failed, {outcome.skipped} skipped"
+
+
+def _indented(text):
+    return "\n".join("    " + line for line in str(text).rstrip().splitlines())
+
+
+# --- rings run by Odoo ---
+
+
+def addons_ring(context, addons, expression):
+    """Install the addons into a copy of the core template and run their tests, but for the tours."""
+    chosen = addons or context.addons()
+    if not chosen:
+        return _nothing("there is no addon in this tree yet")
+    name = context.clone(template.core(context), "addons")
+    flags = ["--skip-auto-install"] if context.series == "19.0" else ["--without-demo=all"]
+    tags = _tags(chosen, expression) + f",-{TOUR_TAG}"
+    try:
+        with step(f"installing and testing {', '.join(chosen)}") as running:
+            code, log = odoo.run(
+                context,
+                name,
+                "addons",
+                "-i",
+                ",".join(chosen),
+                *flags,
+                "--test-tags",
+                tags,
+                "--stop-after-init",
+                step=running,
+            )
+    finally:
+        context.drop(name)
+    return _odoo_outcome(context, log, code, context.logs / "addons.log", chosen, expression)
+
+
+def tours_ring(context, addons, expression):
+    """Run the addons' own browser tours on a copy of the suite's template."""
+    chosen = addons or context.addons()
+    if not _mentioned(context, chosen, TOUR_TAG):
+        return _nothing(f"no test is tagged {TOUR_TAG}")
+    browser.ensure(context.state)
+    name = context.clone(template.suite(context), "tours")
+    tags = ",".join(f"{TOUR_TAG}/{tag.removeprefix('/')}" for tag in _tags(chosen, expression).split(","))
+    try:
+        with step(f"running the tours of {', '.join(chosen)}") as running:
+            code, log = odoo.run(
+                context, name, "tours", "--test-tags", tags, "--stop-after-init", step=running
+            )
+    finally:
+        context.drop(name)
+    return _odoo_outcome(context, log, code, context.logs / "tours.log", [], expression)
+
+
+def _tags(addons, expression):
+    """Return Odoo test tags: "/addon", or with -k ":Class", ".method" or "Class.method" behind it."""
+    suffix = ""
+    if expression:
+        first, dot, method = expression.partition(".")
+        is_method = first.startswith("test_") and not dot
+        suffix = f".{first}" if is_method else f":{first}" + (f".{method}" if method else "")
+    return ",".join(f"/{addon}{suffix}" for addon in addons)
+
+
+def _mentioned(context, addons, tag):
+    files = (path for addon in addons for path in (context.root / addon / "tests").rglob("*.py"))
+    return any(tag in path.read_text(errors="replace") for path in files)
+
+
+def _odoo_outcome(context, log, code, log_file, must_run, expression):
+    """Return the Outcome of an Odoo test run. must_run: addons of which at least one test has to have run."""
+    results = odoo_log.read(log, context.addons())
+    problems = [
+        f"{addon} {name}\n{text}"
+        for (addon, name), texts in sorted(results.failures.items())
+        for text in texts
+    ]
+    failed = results.failed + len(results.warnings)
+    problems += [f"LOG {record.level} {record.logger}: {record.text}" for record in results.warnings]
+    silent = [] if expression else [addon for addon in must_run if not results.of(addon)]
+    problems += [f"{addon}: NO TEST RAN" for addon in silent]
+    failed += len(silent)
+    if (code and not failed) or not results.claimed:
+        failed += 1
+        problems.append(f"Odoo ended with exit code {code}: {processes.last_words(log)}")
+    if not results.started and not failed and not expression:
+        failed = 1
+        problems.append("NO TEST RAN: nothing matched.")
+    if problems:
+        problems.append(f"The whole log is in {log_file}.")
+    return Outcome(results.passed, failed, len(results.skipped), problems)
+
+
+def _nothing(reason):
+    say(f"  nothing to run: {reason}")
+    return Outcome()
+
+
+# --- rings run by pytest ---
+
+
+def unit_ring(context, addons, expression):
+    """Run what needs Python only."""
+    return _pytest(context, "unit", expression, addons=addons)
+
+
+def browser_ring(context, addons, expression):
+    """Drive a real browser against a running server on a copy of the suite's template."""
+    if not _has_tests(context, "e2e"):
+        return _nothing("tests/e2e has no test yet")
+    chromium = browser.ensure(context.state)
+    template.suite(context)
+    return _pytest(context, "e2e", expression, SERVIPAY_CHROMIUM=chromium)
+
+
+def faults_ring(context, addons, expression):
+    """Break things around a prefork server; commits are real there, so the cluster is made durable."""
+    if not _has_tests(context, "faults"):
+        return _nothing("tests/faults has no test yet")
+    template.suite(context)
+    with context.database.durable():
+        return _pytest(context, "faults", expression, SERVIPAY_CHROMIUM=browser.find() or "")
+
+
+def _has_tests(context, folder):
+    return any((context.root / "tests" / folder).rglob("test_*.py"))
+
+
+def _pytest(context, folder, expression, addons=(), **variables):
+    """Run the tests below tests/<folder> with the series' Python and return their Outcome."""
+    if not _has_tests(context, folder):
+        return _nothing(f"tests/{folder} has no test yet")
+    report = context.state / f"{folder}.xml"
+    report.unlink(missing_ok=True)
+    arguments = [
+        "-m",
+        "pytest",
+        f"tests/{folder}",
+        "-q",
+        "-rfE",
+        "--color=no",
+        "-p",
+        "no:cacheprovider",
+        f"--junit-xml={report}",
+        *(["-k", expression] if expression else []),
+    ]
+    surroundings = processes.clean_environment(
+        {**context.exported(), **variables, "PYTHONDONTWRITEBYTECODE": "1"}
+    )
+    log = context.logs / f"{folder}.log"
+    log.unlink(missing_ok=True)
+    with step(f"running tests/{folder}"):
+        code, text = processes.run(
+            [context.python, *arguments], context.state, log, folder, surroundings, cwd=context.root
+        )
+    if code == PYTEST_NOTHING_COLLECTED:
+        return _nothing("no test matches")
+    if not report.exists():
+        return Outcome(
+            failed=1, problems=[f"pytest ended with exit code {code}: {processes.last_words(text, 12)}"]
+        )
+    return read_junit(report, code)
+
+
+def bench(context, name, arguments):
+    """Run tests/bench/<name>.py with the series' Python on a durable cluster; returns its exit code."""
+    folder = context.root / "tests" / "bench"
+    known = sorted(path.stem for path in folder.glob("*.py") if not path.stem.startswith("_"))
+    if name not in known:
+        raise Problem(
+            f"There is no benchmark {name or ''}; there are: {', '.join(known) or 'none yet'}.".replace(
+                "  ", " "
+            )
+        )
+    template.suite(context)
+    python_path = {"PYTHONPATH": str(context.root)}
+    surroundings = processes.clean_environment(
+        {**context.exported(), **python_path, "PYTHONDONTWRITEBYTECODE": "1"}
+    )
+    surroundings[processes.MARK] = str(context.state)
+    with context.database.durable():
+        return subprocess.call(
+            [context.python, folder / f"{name}.py", *arguments], env=surroundings, cwd=context.root
+        )
+
+
+def read_junit(path, code=0):
+    """Return the Outcome that pytest's report file tells; code: pytest's exit code."""
+    outcome = Outcome()
+    for case in xml.etree.ElementTree.parse(path).iter("testcase"):  # noqa: S314  (our own pytest's)
+        name = f"{case.get('classname')}.{case.get('name')}"
+        broken = [child for child in case if child.tag in ("failure", "error")]
+        if broken:
+            outcome.failed += 1
+            outcome.problems += [f"{name}\n{child.text or child.get('message')}" for child in broken]
+        elif case.find("skipped") is not None:
+            outcome.skipped += 1
+        else:
+            outcome.passed += 1
+    if code and not outcome.failed:
+        outcome.failed = 1
+        outcome.problems.append(f"pytest ended with exit code {code}.")
+    return outcome
+
+
+RINGS = {
+    "unit": unit_ring,
+    "addons": addons_ring,
+    "tours": tours_ring,
+    "browser": browser_ring,
+    "faults": faults_ring,
+}

@@ -1,0 +1,139 @@
+"""A whole suite, running, for tests and benchmarks: database, demo data, simulators, server, ways to ask it.
+
+with RunningSuite(context, workers=2) as suite:
+    suite.user("admin").call("res.partner", "search_count", [])
+    suite.sql("SELECT count(*) FROM servipay_operation")
+"""
+
+import http.cookiejar
+import json
+import time
+import urllib.error
+import urllib.request
+
+from . import demo, servers, template
+
+RPC_SECONDS = 120
+
+
+class RpcError(Exception):
+    """What a call raised on the server: name ("odoo.exceptions.AccessError"), message, debug (traceback)."""
+
+    def __init__(self, error):
+        data = error.get("data") or {}
+        self.name, self.message, self.debug = data.get("name"), data.get("message"), data.get("debug", "")
+        super().__init__(f"{self.name}: {self.message}")
+
+
+class User:
+    """A logged-in user, with a session of its own, calling as the web client does (all series)."""
+
+    def __init__(self, url, database, login, password=None):
+        """Log in; the demo's passwords are the log-ins. An RpcError when that is refused."""
+        self.url = url
+        self.cookies = http.cookiejar.CookieJar()
+        self.opener = urllib.request.build_opener(
+            urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor(self.cookies)
+        )
+        info = self.json("/web/session/authenticate", db=database, login=login, password=password or login)
+        self.uid = info["uid"]
+        self.context = info.get("user_context") or {}
+
+    def json(self, path, **parameters):
+        """Call a JSON-RPC route with parameters and return its result."""
+        body = json.dumps({"jsonrpc": "2.0", "method": "call", "id": 1, "params": parameters}).encode()
+        headers = {"Content-Type": "application/json"}
+        request = urllib.request.Request(self.url + path, body, headers)  # noqa: S310  (our own server)
+        with self.opener.open(request, timeout=RPC_SECONDS) as answer:
+            document = json.load(answer)
+        if "error" in document:
+            raise RpcError(document["error"])
+        return document.get("result")
+
+    def get(self, path):
+        """Return (status, text) of a page."""
+        try:
+            with self.opener.open(self.url + path, timeout=RPC_SECONDS) as answer:
+                return answer.status, answer.read().decode(errors="replace")
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode(errors="replace")
+
+    def call(self, model, method, *arguments, **keywords):
+        """Call a model's method; arguments as the server takes them (a record's method: its ids first)."""
+        path = f"/web/dataset/call_kw/{model}/{method}"
+        return self.json(path, model=model, method=method, args=list(arguments), kwargs=keywords)
+
+    @property
+    def session_cookie(self):
+        """The value of the session's cookie."""
+        return next(cookie.value for cookie in self.cookies if cookie.name == "session_id")
+
+
+class RunningSuite:
+    """The suite on a copy of its template. Attributes: context, database (name), server, simulators, url.
+
+    workers: 0 threaded, else prefork behind the proxy. cron_threads: scheduled jobs run when it is not 0.
+    """
+
+    def __init__(self, context, purpose="e2e", workers=0, cron_threads=0, **configuration):
+        self.context, self.purpose = context, purpose
+        self.options = {"workers": workers, "cron_threads": cron_threads, **configuration}
+        self.database, self.server = None, None
+        self.simulators = {}
+        self._started = []
+        self._users = {}
+
+    @property
+    def url(self):
+        """The address of the server."""
+        return self.server.url
+
+    def start(self):
+        """Make the database and start everything. Returns itself."""
+        try:
+            self.database = self.context.clone(template.suite(self.context), self.purpose)
+            self.simulators = demo.start_simulators(self.context, self._started)
+            demo.fill(self.context, self.database, self.simulators)
+            self.server = servers.OdooServer(
+                self.context, self.database, self.purpose, **self.options
+            ).start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def stop(self):
+        """End everything and drop the database."""
+        if self.server:
+            self.server.stop()
+        for simulator in reversed(self._started):
+            simulator.stop()
+        if self.database:
+            self.context.drop(self.database)
+        self.server = self.database = None
+        self._started = []
+
+    def user(self, login):
+        """Return the User with a log-in (logged in once)."""
+        if login not in self._users:
+            self._users[login] = User(self.url, self.database, login)
+        return self._users[login]
+
+    def sql(self, query):
+        """Run SQL on the suite's database; returns rows of text."""
+        return self.context.database.sql(query, self.database, rows=True)
+
+    @staticmethod
+    def wait_until(check, seconds=30, what="what was waited for"):
+        """Call check() until it returns something true and return it; AssertionError after seconds."""
+        deadline = time.monotonic() + seconds
+        while not (result := check()):
+            assert time.monotonic() < deadline, f"{what} did not happen within {seconds} s"
+            time.sleep(0.1)
+        return result
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *_exception):
+        self.stop()
