@@ -9,6 +9,7 @@ LINE = re.compile(
 )
 RESULT = re.compile(r"(\d+) failed, (\d+) error\(s\) of (\d+) tests")
 TEST_LOGGER = re.compile(r"^odoo\.addons\.(\w+)\.tests\b")
+SUITE_LOGGER = "odoo.tests.suite"  # reports a class whose setUpClass or tearDownClass failed
 STARTING = re.compile(r"^Starting (\S+) \.\.\.")
 SKIPPED = re.compile(r"^skipped (.+?) : (.*)", re.S)
 FAILURE = re.compile(r"^(FAIL|ERROR): (?:Subtest )?(.+)$")
@@ -72,9 +73,8 @@ def read(text, addons):
     """Return the Results of a test run's log; addons: the names that count as ours."""
     results = Results()
     for record in records(text):
-        found = TEST_LOGGER.match(record.logger)
-        if found:
-            _read_test(record, found.group(1), results)
+        if addon := _tested_addon(record):
+            _read_test(record, addon, results)
         if counts := RESULT.search(record.text):
             failed, errors, tests = (int(number) for number in counts.groups())
             results.claimed = tuple(map(max, (failed + errors, tests), results.claimed or (0, 0)))
@@ -88,6 +88,15 @@ def _told_by_failure(record, results):
     """True for what the browser of a failed tour wrote: the failure itself quotes it."""
     found = re.match(r"^odoo\.addons\.(\w+)\.tests\..*?(\w+\.test_\w+)(\.browser)?$", record.logger)
     return bool(found) and (found.group(1), found.group(2)) in results.failures
+
+
+def _tested_addon(record):
+    """Return the addon whose test an entry is about, or None."""
+    if record.logger == SUITE_LOGGER:
+        found = re.search(r"\bodoo\.addons\.(\w+)\.tests\b", record.text.partition("\n")[0])
+    else:
+        found = TEST_LOGGER.match(record.logger)
+    return found and found.group(1)
 
 
 def _read_test(record, addon, results):
@@ -111,7 +120,7 @@ def is_our_warning(record, addons):
     """
     if record.level not in BAD_LEVELS or RESULT.search(record.text):
         return False
-    if TEST_LOGGER.match(record.logger) and FAILURE.match(record.text.partition("\n")[0]):
+    if _tested_addon(record) and FAILURE.match(record.text.partition("\n")[0]):
         return False
     names = "|".join(re.escape(name) for name in addons) or r"(?!)"
     if re.match(rf"^(odoo\.addons\.)?({names})(\.|$)", record.logger):

@@ -12,6 +12,7 @@ FOR_ADDONS = ("unit", "addons", "tours")
 ALL = (*DEFAULT, "faults")
 TOUR_TAG = "servipay_tour"
 PYTEST_NOTHING_COLLECTED = 5
+MOST_LINES = 80  # of one problem on the screen
 
 
 @dataclasses.dataclass
@@ -63,7 +64,12 @@ def summary(outcome):
 
 
 def _indented(text):
-    return "\n".join("    " + line for line in str(text).rstrip().splitlines())
+    """Return a problem's lines, indented, the middle of a very long one left out (its log has it)."""
+    lines = str(text).rstrip().splitlines()
+    if len(lines) > MOST_LINES:
+        kept = MOST_LINES // 2
+        lines[kept:-kept] = [f"... ({len(lines) - 2 * kept} lines left out, see the log)"]
+    return "\n".join("    " + line for line in lines)
 
 
 # --- rings run by Odoo ---

@@ -26,7 +26,10 @@ FACTS = {
 }
 REFUSALS = ("declined", "cancelled", "failed")
 # reasons of an answer that settles nothing which a person should read all the same
-WORTH_SAYING = ("status_missing", "unknown_word", "status_conflict", "status_uncertain", "void_ambiguous")
+WORTH_SAYING = (
+    *("status_missing", "unknown_word", "status_conflict", "status_uncertain", "void_ambiguous"),
+    *("flag_denied", "flag_unclear", "flag_contradicts", "amount_unreadable"),
+)
 
 
 @dataclass(frozen=True)
@@ -75,9 +78,8 @@ def send(document, intent):
     if reply.outcome is None:
         return _lost(reply)
     result = reply.outcome
-    if result.state == "approved":
-        return _conclude(document, intent, reply)
-    return _finding(result.state or "unknown", reply, reason=result.error_class or result.reason)
+    found = _finding(result.state or "unknown", reply, result.reason or result.error_class)
+    return _compared(document, intent, found, reply)
 
 
 def inquire(document, intent):
@@ -87,9 +89,9 @@ def inquire(document, intent):
     values = {"operation_id": intent.external_ref}
     status = yield Call("operation_status", values, intent.kind)
     if status.outcome is None or status.outcome.state in (None, "pending", "unknown"):
-        return _no_verdict(status)
+        return _compared(document, intent, _no_verdict(status), status)
     result = yield Call("operation_result", values, intent.kind)
-    return _weigh(document, intent, status, result)
+    return _compared(document, intent, _weigh(status, result), status, result)
 
 
 def cancel(document, intent):
@@ -98,7 +100,8 @@ def cancel(document, intent):
     refused = reply.outcome is not None and reply.outcome.error_class in ("validation", "busy", "not_found")
     verdict = yield from inquire(document, intent)
     if refused and verdict.state in (None, "pending"):
-        return Finding(None, "cancel_refused", reply.outcome.error_message, latency=reply.latency)
+        detail = reply.outcome.error_message
+        return replace(verdict, state=None, reason="cancel_refused", detail=detail, latency=reply.latency)
     return verdict
 
 
@@ -131,25 +134,29 @@ def _no_verdict(reply):
     reason = result.reason if result.reason in WORTH_SAYING else ""
     state = result.state if result.state == "pending" else None
     detail = result.raw_state if reason else result.error_message
-    return Finding(state, reason, detail, _facts(result), latency=reply.latency)
+    facts = {name: value for name, value in _facts(result).items() if name not in ("approved_amount", "tip_amount")}
+    return Finding(state, reason, detail, facts, latency=reply.latency)
 
 
-def _weigh(document, intent, status, result):
+def _weigh(status, result):
     """Status and result together: an approval needs both, a refusal needs one that the other does not contradict."""
     verdict = status.outcome.state
     answer = result.outcome.state if result.outcome is not None else None
+    reason = result.outcome.reason if result.outcome is not None else ""
     if verdict == "reversed":
         return _finding("reversed", status)
+    if reason == "status_conflict":
+        return _finding("unknown", result, reason, status)
     if verdict == "approved":
         if answer == "approved":
-            return _conclude(document, intent, result, status)
+            return _finding("approved", result, reason, status)
         if answer in (*REFUSALS, "reversed"):
-            return _finding("unknown", result, reason="contradictory", raw=status)
+            return _finding("unknown", result, "contradictory", status)
         if answer == "unknown":
-            return _finding("unknown", result, reason=result.outcome.reason, raw=status)
+            return _finding("unknown", result, reason, status)
         return _no_verdict(result)  # a result may lag behind its status
     if answer in ("approved", "reversed", "unknown"):
-        return _finding("unknown", result, reason=result.outcome.reason or "contradictory", raw=status)
+        return _finding("unknown", result, reason or "contradictory", status)
     return _finding(verdict, result if answer in REFUSALS else status, raw=status)
 
 
@@ -159,21 +166,24 @@ def _look_up(document, intent):
     for period in ("daily", "weekly"):
         reply = yield Call("operations_list", {"period": period, "date": intent.sent_on})
         if reply.outcome is None or reply.outcome.error_class:
-            detail = reply.text or reply.outcome.error_message
+            detail = reply.text or (reply.outcome.error_message if reply.outcome else "")
             continue
         found = {row.get("operation_id") for row in reply.outcome.rows if row.get("reference") == intent.reference}
-        if len(found) > 1 or None in found:
-            # two charges for one intent, or one that cannot be asked about, are a person's matter
+        if len(found) > 1 or None in found or (found and reply.outcome.reason):
+            # two charges for one intent, one that cannot be asked about, or a list that hides a second one
             return Finding(None, "ambiguous", ", ".join(sorted(filter(None, found))), latency=reply.latency)
         if found:
             known = replace(intent, external_ref=found.pop())
             verdict = yield from inquire(document, known)
-            return replace(verdict, values={"external_ref": known.external_ref, **verdict.values})
+            return replace(verdict, values={**verdict.values, "external_ref": known.external_ref})
     return Finding(None, detail=detail)
 
 
-def _conclude(document, intent, reply, status=None):
-    """An approval: compare what the answer states with what was asked."""
+def _compared(document, intent, found, *replies):
+    """``found``, unless an answer states something else than what was asked: then it is about something else.
+
+    An approval keeps its state and carries the mismatches, which bar it; a refusal of something else settles nothing.
+    """
     asked = outcomes.Asked(
         amount=intent.amount,
         currency=intent.currency,
@@ -181,15 +191,26 @@ def _conclude(document, intent, reply, status=None):
         pos_id=intent.pos_id,
         reference=intent.reference,
         operation_id=intent.external_ref,
+        original_operation_id=intent.original_ref,
         partial_approval=bool(document.get("partial_approval")),
     )
-    found = _finding(reply.outcome.state, reply, raw=status)
-    return replace(found, mismatches=tuple(outcomes.compare(asked, reply.outcome)))
+    answers = [reply.outcome for reply in replies if reply.outcome is not None]
+    different = tuple(dict.fromkeys(item for answer in answers for item in outcomes.compare(asked, answer)))
+    if intent.external_ref and "external_ref" in found.values:
+        found = replace(found, values={**found.values, "external_ref": intent.external_ref})
+    if not different or found.state not in ("approved", "reversed", *REFUSALS):
+        return found
+    if found.state == "approved":
+        return replace(found, mismatches=different)
+    return replace(found, state="unknown", reason="mismatch", mismatches=different)
 
 
 def _finding(state, reply, reason="", raw=None):
     result = reply.outcome
     values = _facts(result)
+    if state != "approved":
+        # what a start or a refusal echoes was asked, not paid
+        values = {name: value for name, value in values.items() if name not in ("approved_amount", "tip_amount")}
     word = (raw.outcome if raw else result).raw_state
     if word:
         values["raw_state"] = word

@@ -481,8 +481,8 @@ class ServipayOperation(models.Model):
             field = self._fields.get(name)
             if field is None or name in INTENT_FIELDS or value in (None, "", False):
                 continue
-            if finding.mismatches and name == "external_ref" and self.external_ref:
-                continue  # an answer about something else must not re-point this operation
+            if finding.mismatches and name not in ("raw_state", "external_ref"):
+                continue  # facts about something else
             known[name] = self._plain_value(field, value)
         if known:
             self.write(known)

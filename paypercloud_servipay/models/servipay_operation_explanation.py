@@ -98,6 +98,7 @@ class ServipayOperation(models.Model):
             "mismatch": _("The answer does not match what was asked for (asked / answered: {detail})."),
             "amount_missing": _("The provider approved without stating the amount."),
             "amount_unreadable": _("The provider approved an amount that cannot be read."),
+            "totals_unreadable": _("Some of the totals could not be read: look at the API log."),
             "ambiguous": _("The provider lists several operations with this reference."),
             "reversed_unseen": _("The provider approved the payment and gave it back before Odoo heard of it."),
             "no_conclusion": _("Odoo was interrupted while it waited for the answer."),

@@ -12,7 +12,7 @@ OWN_REASONS = (
     *("reversed_unseen", "voided", "person"),
 )
 # about lists and totals: they never reach an operation
-NOT_SHOWN = {"http_pending", "rows_missing", "rows_unreadable", "rows_truncated", "totals_unreadable"}
+NOT_SHOWN = {"http_pending", "rows_missing", "rows_unreadable", "rows_truncated"}
 
 
 @tagged("post_install", "-at_install", "paypercloud_servipay")

@@ -100,6 +100,8 @@ class Table:
         verdict = "" if bar is None else "ok" if kept else "MISSED"
         figures = (f"{median:.1f}", f"{worst:.1f}")
         say(self.LINE.format(what, found, len(times), *figures, limit, verdict).rstrip())
+        if every and not kept:
+            say(f"    {sum(took >= bar for took in times)} of {len(times)} were not below {bar} ms")
         return kept
 
     def close(self):

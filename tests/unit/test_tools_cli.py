@@ -141,3 +141,10 @@ def test_pytest_that_fails_without_a_failed_test_is_red(tmp_path):
     path = tmp_path / "report.xml"
     path.write_text("<testsuites><testsuite><testcase classname='a' name='one'/></testsuite></testsuites>")
     assert rings.read_junit(path, 3).failed == 1
+
+
+def test_a_very_long_problem_keeps_its_beginning_and_end():
+    lines = rings._indented("\n".join(str(number) for number in range(1000))).splitlines()
+    assert len(lines) == rings.MOST_LINES + 1
+    assert (lines[0], lines[-1]) == ("    0", "    999")
+    assert "920 lines left out" in lines[rings.MOST_LINES // 2]

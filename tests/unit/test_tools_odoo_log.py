@@ -72,10 +72,11 @@ def test_failed_tour_is_not_reported_a_second_time_by_its_browser():
 
 
 def test_error_while_a_class_is_set_up_counts():
-    text = line("ERROR", TESTS, f"ERROR: setUpClass ({TESTS}.TestX)")
+    text = line("ERROR", "odoo.tests.suite", f"ERROR: setUpClass ({TESTS}.TestX)") + "\nTraceback"
     results = read(text, result(0, 1, 0))
     assert results.failed == 1
     assert list(results.failures) == [("paypercloud_servipay", f"setUpClass ({TESTS}.TestX)")]
+    assert results.warnings == []
 
 
 def test_failed_subtest_belongs_to_its_test():
