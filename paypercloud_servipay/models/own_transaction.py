@@ -32,7 +32,10 @@ def in_own_transaction(env, work):
         try:
             with env.registry.cursor() as cr:
                 cr.execute("SET LOCAL lock_timeout = %s", [LOCK_TIMEOUT])
-                result = work(env(cr=cr, su=True))
+                # held until the commit: 17.0 and 18.0 forget what is not flushed with the last environment
+                own = env(cr=cr, su=True)
+                result = work(own)
+                own.flush_all()
             break
         except psycopg2.Error as error:
             if error.pgcode not in _RETRY or attempt == TRIES:

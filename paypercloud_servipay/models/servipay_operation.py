@@ -36,7 +36,7 @@ class ServipayOperation(models.Model):
     # What was asked
     # ------------------------------------------------------------------
 
-    name = fields.Char("Number", required=True, readonly=True, default="/", copy=False)
+    name = fields.Char("Number", required=True, readonly=True, default="/", copy=False, index=True)
     company_id = fields.Many2one("res.company", required=True, readonly=True, index=True)
     provider = fields.Selection([("paypercloud", "PayperCloud")], required=True, readonly=True)
     channel = fields.Selection(

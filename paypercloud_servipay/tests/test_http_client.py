@@ -2,6 +2,7 @@
 
 import socket
 import threading
+from contextlib import suppress
 
 from odoo.tests import TransactionCase, tagged
 
@@ -28,6 +29,9 @@ class Listener:
             with connection:
                 self.received.append(connection.recv(65536))
                 connection.sendall(self.answers.pop(0) if self.answers else b"")
+                with suppress(OSError):
+                    connection.shutdown(socket.SHUT_WR)
+                    connection.recv(65536)  # closing over unread bytes would be a reset
 
     def close(self):
         """Stop listening."""

@@ -86,7 +86,9 @@ class ServipayApiTester(models.TransientModel):
     duration = fields.Float("Duration (ms)", readonly=True, digits=(10, 0))
     answer = fields.Text(readonly=True)
     curl = fields.Text("cURL", compute="_compute_curl")
-    log_id = fields.Many2one("servipay.api.log", "API log", readonly=True, ondelete="set null")
+    log_id = fields.Many2one(
+        "servipay.api.log", "API log", readonly=True, ondelete="set null", index="btree_not_null"
+    )
     result_operation_id = fields.Many2one("servipay.operation", "Created operation", readonly=True)
 
     # ------------------------------------------------------------------

@@ -20,7 +20,7 @@ def odoo_registry(purpose):
     """
     context = Context.from_environment()
     try:
-        if context.database.sql("SHOW fsync") != "on" or context.database.sql("SHOW synchronous_commit") != "on":
+        if {context.database.sql(f"SHOW {name}") for name in ("fsync", "synchronous_commit")} != {"on"}:
             raise RuntimeError("The cluster does not wait for the disk: figures of commits would be lies.")
         with step("copying the suite's template"):
             name = context.clone(template.suite(context), purpose)

@@ -1,8 +1,8 @@
-"""`./dev bench logs`: the API log at a million rows. What the web client asks of its list, the purge, and writing.
+"""`./dev bench logs`: the API log at a million rows: what the web client asks of its list, purging, writing.
 
-Times are those of the server: Odoo's model methods in this process, each call in a transaction of its own as a
-request has one, on a cluster whose commits wait for the disk; what surrounds them over HTTP (session, JSON) is
-the same for every list of Odoo and not part of them. Reads are warm, and are made by a person who may read
+Times are those of the server: Odoo's model methods in this process, each call in a transaction of its own as
+a request has one, on a cluster whose commits wait for the disk; what surrounds them over HTTP (session, JSON)
+is the same for every list of Odoo and not part of them. Reads are warm, and are made by a person who may read
 payments and no more, so that record rules apply.
 
 Bars (issue 2): the median of the first page and of every filter below 50 ms, every batch of the purge below
@@ -11,6 +11,7 @@ Bars (issue 2): the median of the first page and of every filter below 50 ms, ev
 
 import argparse
 import inspect
+import json
 import sys
 from datetime import date
 
@@ -136,8 +137,9 @@ class LogBench:
     def _explain(self, companies, domain):
         with self.registry.cursor() as cr:
             cr.execute(
-                "LOAD 'auto_explain'; SET LOCAL auto_explain.log_min_duration = 5; SET LOCAL client_min_messages = log;"
-                "SET LOCAL auto_explain.log_analyze = on; SET LOCAL auto_explain.log_buffers = on"
+                "LOAD 'auto_explain'; SET LOCAL auto_explain.log_min_duration = 5;"
+                "SET LOCAL client_min_messages = log; SET LOCAL auto_explain.log_analyze = on;"
+                "SET LOCAL auto_explain.log_buffers = on"
             )
             cr._cnx.notices.clear()
             model = self._environment(cr, self.reader, companies)[MODEL]
@@ -161,13 +163,21 @@ class LogBench:
         """Measure what one exchange costs to write down: masking, a transaction, its commit on disk."""
         from odoo.addons.paypercloud_servipay.api.masking import Masker
 
-        body = '{"amount": 12.5, "reference": "SP000001", "card": "4970100000000055", "note": "%s"}' % ("x" * 300)
+        facts = {"amount": 12.5, "reference": "SP000001", "card": "4970100000000055", "note": "x" * 300}
+        body = json.dumps(facts).encode()
         headers = {"Authorization": "Bearer s3cret-of-the-bench", "Content-Type": "application/json"}
         entry = {
-            **{"endpoint": "purchase", "method": "POST", "url": "https://shop.example.com/api/v2/purchase?a=b"},
-            **{"correlation_id": "bench", "attempt": 1, "duration": 50.0, "http_status": 202, "outcome": "answered"},
-            **{"request_headers": headers, "request_body": body.encode()},
-            **{"response_headers": headers, "response_body": body.encode()},
+            "endpoint": "purchase",
+            "method": "POST",
+            "url": "https://shop.example.com/api/v2/purchase?a=b",
+            "correlation_id": "bench",
+            "duration": 50.0,
+            "http_status": 202,
+            "outcome": "answered",
+            "request_headers": headers,
+            "request_body": body,
+            "response_headers": headers,
+            "response_body": body,
         }
         with self.registry.cursor() as cr:
             env = self._environment(cr, self.reader)
@@ -187,11 +197,11 @@ class LogBench:
         First with nothing to delete, which is what happens on most days; then 30 days kept by all companies;
         then with the second largest keeping its rows for ever, which a batch has to get past.
         """
-        self._keep({company: 365 for company in self.companies})
+        self._keep(dict.fromkeys(self.companies, 365))
         self._purge("purge: nothing is old enough", expected=0)
-        self._keep({company: RETENTION for company in self.companies})
+        self._keep(dict.fromkeys(self.companies, RETENTION))
         self._purge(f"purge: {RETENTION} days kept, each batch", expected=self._old())
-        self._keep({company: 1 for company in self.companies} | {self.companies[1]: 0})
+        self._keep(dict.fromkeys(self.companies, 1) | {self.companies[1]: 0})
         self._purge("purge: one company keeps all, each batch", expected=self._old())
 
     def _keep(self, days):
@@ -203,7 +213,7 @@ class LogBench:
         """Return how many rows the purge has to delete, counted in another way than it does."""
         with self.registry.cursor() as cr:
             cr.execute(
-                "SELECT count(*) FROM servipay_api_log log JOIN res_company company ON company.id = log.company_id "
+                "SELECT count(*) FROM servipay_api_log log JOIN res_company shop ON shop.id = log.company_id "
                 "WHERE servipay_log_days > 0 AND log.create_date + servipay_log_days * interval '1 day' "
                 "< now() AT TIME ZONE 'UTC' AND (operation_id IS NULL OR operation_id NOT IN (SELECT id "
                 "FROM servipay_operation WHERE state IN ('sent', 'pending', 'cancelling', 'unknown')))"
@@ -230,7 +240,7 @@ class LogBench:
 
 
 def _views(model):
-    """Return the list's specification, {filter: domain} and {group filter: group by} of the views as they are."""
+    """Return the views' list specification, {filter: domain} and {group filter: group by}, as they are."""
     archs = {kind: etree.fromstring(model.get_view(None, kind)["arch"]) for kind in ("list", "search")}
     specification = {}
     for node in archs["list"].iter("field"):
