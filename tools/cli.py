@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 from . import cache, database, demo, odoo_source, processes, rings, template
 from .context import Context
@@ -119,6 +120,10 @@ def _add_testing(commands, common):
     )
     command = _add(commands, common, "pot", run_pot, "write the translation templates i18n/<addon>.pot")
     command.add_argument("addons", nargs="*", help="only these addons")
+    command = _add(
+        commands, common, "readme", run_readme, "write README.md and description page from readme/*.md"
+    )
+    command.add_argument("--check", action="store_true", help="write nothing, say what is out of date")
 
 
 def _add_tidying(commands, common):
@@ -169,6 +174,15 @@ def run_pot(context, options):
         template.export_pot(context, addon, path)
         say(f"  {path.relative_to(context.root)}")
     return 0
+
+
+def run_readme(context, options):
+    """Write, or with --check compare, what is made from the addons' readme/ fragments (tools/readme.py)."""
+    from . import lint_environment
+
+    python = lint_environment.python_tools(context) / "python"
+    script = Path(__file__).with_name("readme.py")
+    return subprocess.call([python, script, context.root, *(["--check"] if options.check else [])])
 
 
 def run_stop(context, options):

@@ -181,8 +181,14 @@ def eslint(lint: Lint) -> list:
 
 
 def suite(lint: Lint) -> list:
-    """The suite's own rules (tools/suite_check.py)."""
-    return [str(finding) for finding in suite_check.check_tree(lint.root)]
+    """The suite's own rules (tools/suite_check.py), and whether `./dev readme` would change anything."""
+    found = [str(finding) for finding in suite_check.check_tree(lint.root)]
+    try:
+        script = str(Path(__file__).with_name("readme.py"))
+        done = lint.python_tool("python", script, str(lint.root), "--check")
+    except Exception as problem:
+        return [*found, f"README files could not be compared: {_sentence(problem)}"]
+    return found + findings_of(done, _lines(done.stdout))
 
 
 def i18n(lint: Lint) -> list:
@@ -226,7 +232,7 @@ STEPS: dict[str, tuple[Callable[[Lint], list], tuple]] = {
     "oca": (oca, ("python",)),
     "prettier": (prettier, ("node",)),
     "eslint": (eslint, ("node",)),
-    "suite": (suite, ()),
+    "suite": (suite, ("python",)),
     "i18n": (i18n, ("python", "terms")),
 }
 

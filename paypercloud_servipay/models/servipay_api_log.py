@@ -35,7 +35,7 @@ class ServipayApiLog(models.Model):
     _log_access = False
 
     create_date = fields.Datetime("Date", readonly=True, default=fields.Datetime.now)
-    company_id = fields.Many2one("res.company", readonly=True, ondelete="cascade")
+    company_id = fields.Many2one("res.company", required=True, readonly=True, ondelete="cascade")
     user_id = fields.Many2one("res.users", readonly=True, ondelete="set null")
     operation_id = fields.Many2one("servipay.operation", readonly=True, index="btree_not_null", ondelete="set null")
     terminal_id = fields.Many2one("servipay.terminal", readonly=True, index="btree_not_null", ondelete="set null")
@@ -59,7 +59,7 @@ class ServipayApiLog(models.Model):
     request_body = fields.Text(readonly=True, groups="paypercloud_servipay.group_manager")
     response_headers = fields.Text(readonly=True, groups="paypercloud_servipay.group_manager")
     response_body = fields.Text(readonly=True, groups="paypercloud_servipay.group_manager")
-    endpoint_part = fields.Char("Endpoint", compute="_compute_endpoint_part", search="_search_endpoint_part")
+    endpoint_part = fields.Char("Endpoint name", compute="_compute_endpoint_part", search="_search_endpoint_part")
     curl = fields.Text("cURL", compute="_compute_curl", groups="paypercloud_servipay.group_manager")
 
     def init(self):
@@ -155,18 +155,17 @@ def _purge_batch(env):
         """
         DELETE FROM servipay_api_log WHERE id IN (
             SELECT old.id
-              FROM (SELECT id, servipay_log_days * interval '1 day' AS kept
-                      FROM res_company WHERE servipay_log_days > 0
-                     UNION ALL SELECT NULL, interval '90 days') AS company
+              FROM res_company company
              CROSS JOIN LATERAL (
                 SELECT log.id FROM servipay_api_log log
-                 WHERE (log.company_id = company.id OR (company.id IS NULL AND log.company_id IS NULL))
-                   AND log.create_date < (now() AT TIME ZONE 'UTC') - company.kept
+                 WHERE log.company_id = company.id
+                   AND log.create_date < (now() AT TIME ZONE 'UTC') - company.servipay_log_days * interval '1 day'
                    AND NOT EXISTS (
                        SELECT FROM servipay_operation operation
                         WHERE operation.id = log.operation_id
                           AND operation.state IN ('sent', 'pending', 'cancelling', 'unknown'))
                  ORDER BY log.create_date LIMIT %(batch)s) AS old
+             WHERE company.servipay_log_days > 0
              LIMIT %(batch)s)
         """,
         {"batch": PURGE_BATCH},

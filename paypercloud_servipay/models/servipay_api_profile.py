@@ -24,7 +24,7 @@ class ServipayApiProfile(models.Model):
 
     _name = "servipay.api.profile"
     _description = "API profile"
-    _inherit = ["mail.thread"]
+    _inherit = ["mail.thread", "mail.activity.mixin"]
     _order = "sequence, id"
 
     name = fields.Char(required=True)
@@ -284,6 +284,30 @@ class ServipayApiEndpoint(models.Model):
             "last_reconciliation": _("Last reconciliation"),
         }
         return [(key, labels[key]) for key in profiles.ENDPOINT_KEYS]
+
+    @api.depends("key", "name")
+    @api.depends_context("lang")
+    def _compute_display_name(self):
+        labels = dict(self._selection_key())
+        for endpoint in self:
+            endpoint.display_name = labels.get(endpoint.key) or endpoint.name
+
+    @api.model
+    def _help_sentences(self):
+        """Return what each endpoint is for, in the reader's language."""
+        return {
+            "purchase": _(
+                "Start a payment on the terminal. The answer only says that it was accepted; ask for status and result."
+            ),
+            "refund": _("Give money back on the terminal."),
+            "void": _("Undo an operation of the current batch, in full."),
+            "reconciliation": _("Close the terminal's batch. It runs like an operation; the totals are in its result."),
+            "operation_status": _("How far an operation is. Safe to ask at any time."),
+            "operation_result": _("The final result: authorisation, card, receipts, totals."),
+            "operation_cancel": _("Ask the terminal to stop. It is a wish: the operation may still end approved."),
+            "operations_list": _("The operations of a day or a week."),
+            "last_reconciliation": _("The totals of the last batch that was closed."),
+        }
 
     @api.constrains("key", "name", "method", "path", "query", "body", "success_codes", "response", "retry_safe")
     def _check_document(self):

@@ -528,7 +528,11 @@ class ServipayOperation(models.Model):
         if not states.allowed(self.state, state, by=by, contradicted=self.contradicted):
             _logger.warning("operation %s: illegal change %s -> %s refused", self.name, self.state, state)
             raise UserError(
-                _("An operation that is “%(old)s” cannot become “%(new)s”.", old=self.state, new=state)
+                _(
+                    "An operation that is “%(old)s” cannot become “%(new)s”.",
+                    old=self._state_label(self.state),
+                    new=self._state_label(state),
+                )
             )
         values["state"] = state
         if state in states.FINAL:
@@ -630,8 +634,9 @@ class ServipayOperation(models.Model):
             else:
                 same = field.convert_to_write(self[name], self) == asked
             if not same:
+                what = field._description_string(self.env)
                 raise UserError(
-                    _("This payment was already started with another %(what)s. Nothing was sent.", what=field.string)
+                    _("This payment was already started with another %(what)s. Nothing was sent.", what=what)
                 )
 
     def _check_refundable(self, values):

@@ -22,7 +22,7 @@ class TestApiTester(ApiCase):
         uses = {}
         for endpoint in self.env.ref("paypercloud_servipay.profile_default").endpoint_ids:
             form.endpoint_id = endpoint
-            uses[endpoint.key] = set(form.uses.split(","))
+            uses[endpoint.key] = set(form.uses.strip(",").split(","))
             self.assertEqual(form.moves_money, endpoint.key in START_KEYS)
         self.assertEqual(tuple(uses), ENDPOINT_KEYS)
         self.assertEqual(uses["purchase"], {"pos_id", "terminal_pid", "amount", "currency_id", "reference"})
@@ -44,8 +44,7 @@ class TestApiTester(ApiCase):
 
     def test_purchase_then_refund_half(self):
         tester = self.make("purchase", amount=20)
-        action = tester.action_call()
-        self.assertEqual(action["res_id"], tester.id)
+        tester.action_call()
         self.assertEqual((tester.result_state, tester.http_status), ("pending", 202))
         self.assertEqual(tester.result_operation_id.channel, "tester")
         self.assertEqual(tester.log_id.operation_id, tester.result_operation_id)

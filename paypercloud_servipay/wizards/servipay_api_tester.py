@@ -49,7 +49,7 @@ class ServipayApiTester(models.TransientModel):
         readonly=False,
     )
     endpoint_key = fields.Selection(related="endpoint_id.key")
-    endpoint_help = fields.Text(related="endpoint_id.help")
+    endpoint_help = fields.Text(compute="_compute_uses")
     moves_money = fields.Boolean(compute="_compute_uses")
     uses = fields.Char(compute="_compute_uses", help="Names of the fields that the endpoint takes.")
     warnings = fields.Text(compute="_compute_warnings", compute_sudo=True)
@@ -121,9 +121,12 @@ class ServipayApiTester(models.TransientModel):
 
     @api.depends("endpoint_id")
     def _compute_uses(self):
+        sentences = self.env["servipay.api.endpoint"]._help_sentences()
         for tester in self:
             names = tester._variables()
-            tester.uses = ",".join(sorted({INPUTS[name] for name in names if name in INPUTS}))
+            # between commas, so that the view can look for ",amount,"
+            tester.uses = f",{','.join(sorted({INPUTS[name] for name in names if name in INPUTS}))},"
+            tester.endpoint_help = sentences.get(tester.endpoint_id.key)
             tester.moves_money = tester.endpoint_id.key in profiles.START_KEYS
 
     @api.depends("company_id", "profile_id")
@@ -156,14 +159,14 @@ class ServipayApiTester(models.TransientModel):
         self.ensure_one()
         self._check_manager()
         if self.called:
-            return self._show()
+            return True
         if self.moves_money:
             self._call_start()
         elif self.operation_id and self.endpoint_key in (*INQUIRIES, "operation_cancel"):
             self._call_operation()
         else:
             self._call_plain()
-        return self._show()
+        return True  # the browser reads the dialog again in a new request, which sees what was written apart
 
     def action_again(self):
         """Open a new dialog with the same values: a person's new attempt is a new intent, with a new key."""
@@ -186,7 +189,7 @@ class ServipayApiTester(models.TransientModel):
         operation = self.result_operation_id.sudo()
         operation._inquire()
         self._keep_operation(operation)
-        return self._show()
+        return True
 
     def action_open_operation(self):
         """Open the operation that the call created or asked about."""
@@ -332,7 +335,10 @@ class ServipayApiTester(models.TransientModel):
     def _preview(self):
         """Return the request as it would leave, its secret masked."""
         api_client = self._api()
-        request = api_client.build(self.endpoint_key, self._values())
+        values = self._values()
+        # a call that starts something gets its reference when its operation is opened
+        values["reference"] = values["reference"] or f"SP…-{self.intent_key[:8]}"
+        request = api_client.build(self.endpoint_key, values)
         masker = Masker(values=(api_client.credentials.api_key,) if api_client.credentials.api_key else ())
         url = api_client.client.connection.base_url.rstrip("/") + request.path
         if request.query:
