@@ -134,7 +134,9 @@ def _no_verdict(reply):
     reason = result.reason if result.reason in WORTH_SAYING else ""
     state = result.state if result.state == "pending" else None
     detail = result.raw_state if reason else result.error_message
-    facts = {name: value for name, value in _facts(result).items() if name not in ("approved_amount", "tip_amount")}
+    facts = {
+        name: value for name, value in _facts(result).items() if name not in ("approved_amount", "tip_amount")
+    }
     return Finding(state, reason, detail, facts, latency=reply.latency)
 
 
@@ -168,7 +170,9 @@ def _look_up(document, intent):
         if reply.outcome is None or reply.outcome.error_class:
             detail = reply.text or (reply.outcome.error_message if reply.outcome else "")
             continue
-        found = {row.get("operation_id") for row in reply.outcome.rows if row.get("reference") == intent.reference}
+        found = {
+            row.get("operation_id") for row in reply.outcome.rows if row.get("reference") == intent.reference
+        }
         if len(found) > 1 or None in found or (found and reply.outcome.reason):
             # two charges for one intent, one that cannot be asked about, or a list that hides a second one
             return Finding(None, "ambiguous", ", ".join(sorted(filter(None, found))), latency=reply.latency)
@@ -210,7 +214,9 @@ def _finding(state, reply, reason="", raw=None):
     values = _facts(result)
     if state != "approved":
         # what a start or a refusal echoes was asked, not paid
-        values = {name: value for name, value in values.items() if name not in ("approved_amount", "tip_amount")}
+        values = {
+            name: value for name, value in values.items() if name not in ("approved_amount", "tip_amount")
+        }
     word = (raw.outcome if raw else result).raw_state
     if word:
         values["raw_state"] = word

@@ -27,10 +27,12 @@ SECRET_PARTS = frozenset(
     apikey apisecret accesskey secretkey privatekey clientsecret sharedsecret secret token bearer jwt password passwd pwd
     pswd passphrase sha shasign shain shaout hmac signature cardnumber cardno pan primaryaccountnumber cvv cvv2 cvc cvc2
     cvx cvn track1 track2 track3 trackdata pin pinblock iban cookie setcookie porteur dateval credentials
-    """.split()  # noqa: SIM905
+    """.split()
 )
 # ... or when all of them, joined, stand here: as a part these words are harmless (authorization_code, track_id)
-SECRET_NAMES = frozenset("authorization proxyauthorization auth track cle cookie2 sessionid csrftoken".split())
+SECRET_NAMES = frozenset(
+    "authorization proxyauthorization auth track cle cookie2 sessionid csrftoken".split()
+)
 CARD_PARTS = frozenset("cardnumber cardno pan primaryaccountnumber porteur".split())
 
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
@@ -38,17 +40,26 @@ _SEPARATORS = " \u00a0\u202f.-"
 _DIGIT_RUN = re.compile(rf"(?<!\d)\d(?:[{_SEPARATORS}]?\d){{12,}}")
 _TRACK = re.compile(r"(?<!\d)(\d{12,19})([=D^])[\d=?]{4,}")
 _IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30}\b")
-_PEM = re.compile(r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,40}PRIVATE KEY-----|\Z)", re.S)
+_PEM = re.compile(
+    r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,40}PRIVATE KEY-----|\Z)", re.S
+)
 _JWT = re.compile(r"\beyJ[\w-]{5,}\.[\w-]{5,}(?:\.[\w-]*)?")
 _SCHEME = re.compile(r"\b(Bearer|Basic|Digest|Token)([ \t]+)(?=\S*[\d=_.]|\S{20})[\w.~+/=:-]{6,}", re.I)
 _USERINFO = re.compile(r"(://)[^/\s:@'\"]{1,256}:[^/\s@'\"]{1,256}@")
 _CURL_USER = re.compile(r"(\s(?:-u|--user|--proxy-user)[ =]+['\"]?)[^\s'\":]{1,256}:[^\s'\"]{1,256}")
-_NAME = re.compile(r"(?<![\w.%-])(?P<name>[A-Za-z_%][\w.%-]*(?: [A-Za-z_][\w.-]*){0,2})\\?[\"']?\s{0,3}(?:=>|[=:](?!//))\s{0,3}")
-_VALUE = re.compile(r"[{\[][^{}\[\]]{0,2000}[}\]]|\\\"[^\"\\]*\\\"|\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|[^\s,;&\"'<>{}\[\]\\()]*")
+_NAME = re.compile(
+    r"(?<![\w.%-])(?P<name>[A-Za-z_%][\w.%-]*(?: [A-Za-z_][\w.-]*){0,2})\\?[\"']?\s{0,3}(?:=>|[=:](?!//))\s{0,3}"
+)
+_VALUE = re.compile(
+    r"[{\[][^{}\[\]]{0,2000}[}\]]|\\\"[^\"\\]*\\\"|\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|[^\s,;&\"'<>{}\[\]\\()]*"
+)
 # their value goes on to the end of the line or of the quotation
-_LINE = re.compile(r"(?<![\w-])((?:proxy-)?authorization|(?:set-)?cookie2?)([\"']?\s{0,3}[:=]\s{0,3})[^\r\n'\"]+", re.I)
+_LINE = re.compile(
+    r"(?<![\w-])((?:proxy-)?authorization|(?:set-)?cookie2?)([\"']?\s{0,3}[:=]\s{0,3})[^\r\n'\"]+", re.I
+)
 _SPOKEN = re.compile(
-    r"\b((?:api|secret|private|access|client)[ _-](?:key|secret|token))(\s{0,3}(?:[:=]|is)\s{0,3}[\"']?)[^\s\"',;&]+", re.I
+    r"\b((?:api|secret|private|access|client)[ _-](?:key|secret|token))(\s{0,3}(?:[:=]|is)\s{0,3}[\"']?)[^\s\"',;&]+",
+    re.I,
 )
 _ELEMENT = re.compile(r"<([\w:.-]{1,100})(?=[\s/>])([^<>]*)>(<!\[CDATA\[[^\]]{0,2000}\]\]>|[^<]+)")
 _PART = re.compile(
@@ -264,7 +275,9 @@ class Masker:
     def _form_pair(self, pair):
         name, equals, value = pair.partition("=")
         plain = unquote_plus(value)
-        masked = self._hide(unquote_plus(name), plain) if self._secret(unquote_plus(name)) else self.text(plain)
+        masked = (
+            self._hide(unquote_plus(name), plain) if self._secret(unquote_plus(name)) else self.text(plain)
+        )
         name = name if self.text(unquote_plus(name)) == unquote_plus(name) else HIDDEN
         return name + equals + (value if masked == plain else quote_plus(masked, safe="*"))
 
@@ -373,7 +386,15 @@ def _forms(value):
     """The ways in which a literal secret may be written (base64 at each of its three alignments)."""
     data = value.encode()
     escaped = "".join(f"\\u{ord(char):04x}" for char in value)
-    yield from (value, quote(value, safe=""), quote_plus(value), json.dumps(value)[1:-1], html.escape(value), data.hex(), escaped)
+    yield from (
+        value,
+        quote(value, safe=""),
+        quote_plus(value),
+        json.dumps(value)[1:-1],
+        html.escape(value),
+        data.hex(),
+        escaped,
+    )
     for shift in range(3):
         encoded = base64.b64encode(b"\0" * shift + data).decode()
         # the first and last characters mix with neighbours: what lies between is the secret's alone

@@ -1,7 +1,7 @@
 """17.0 only: views are written for 19.0 and translated while they are loaded."""
 
 import re
-from functools import lru_cache
+from functools import cache
 
 from odoo import api, models
 from odoo.modules.module import get_manifest
@@ -17,7 +17,7 @@ _CHATTER_17 = (
 )
 
 
-@lru_cache(maxsize=None)
+@cache
 def _is_ours(module):
     """Tell whether ``module`` is this addon or builds on it; other people's records are never touched."""
     return module == BASE or any(name.startswith(BASE) for name in get_manifest(module).get("depends", ()))

@@ -61,4 +61,3 @@ class PaypercloudApi:
             except StopIteration as end:
                 return end.value
             reply = self.call(call)
-

@@ -39,7 +39,9 @@ class ResCompany(models.Model):
         "Default Terminal PID", help="Default terminal identifier (pid / tpe_pid)."
     )
     servipay_timeout = fields.Integer(
-        "HTTP Timeout (seconds)", default=30, help="How long to wait for an answer, once the connection is there."
+        "HTTP Timeout (seconds)",
+        default=30,
+        help="How long to wait for an answer, once the connection is there.",
     )
     servipay_verify_ssl = fields.Boolean(
         "Verify SSL Certificates", default=True, help="Keep enabled in production."
@@ -54,7 +56,9 @@ class ResCompany(models.Model):
         help="Disable only if payload content should not be stored in logs; size and checksum always are.",
     )
     servipay_log_days = fields.Integer(
-        "Keep API logs (days)", default=90, help="0 keeps them for ever. Logs of unsettled operations are kept."
+        "Keep API logs (days)",
+        default=90,
+        help="0 keeps them for ever. Logs of unsettled operations are kept.",
     )
     servipay_allow_private = fields.Boolean(
         "Allow addresses inside the network",
@@ -230,7 +234,9 @@ class ResCompany(models.Model):
             )
         if not company.servipay_verify_ssl:
             warnings.append(
-                Problem("ssl_off", _("SSL certificates are not verified: anybody in between can read the key."))
+                Problem(
+                    "ssl_off", _("SSL certificates are not verified: anybody in between can read the key.")
+                )
             )
         return warnings
 

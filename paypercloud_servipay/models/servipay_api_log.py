@@ -37,8 +37,12 @@ class ServipayApiLog(models.Model):
     create_date = fields.Datetime("Date", readonly=True, default=fields.Datetime.now)
     company_id = fields.Many2one("res.company", required=True, readonly=True, ondelete="cascade")
     user_id = fields.Many2one("res.users", readonly=True, ondelete="set null")
-    operation_id = fields.Many2one("servipay.operation", readonly=True, index="btree_not_null", ondelete="set null")
-    terminal_id = fields.Many2one("servipay.terminal", readonly=True, index="btree_not_null", ondelete="set null")
+    operation_id = fields.Many2one(
+        "servipay.operation", readonly=True, index="btree_not_null", ondelete="set null"
+    )
+    terminal_id = fields.Many2one(
+        "servipay.terminal", readonly=True, index="btree_not_null", ondelete="set null"
+    )
     provider = fields.Char(readonly=True)
     direction = fields.Selection([("out", "Outgoing"), ("in", "Incoming")], readonly=True, default="out")
     transport = fields.Selection([("http", "HTTP"), ("tcp", "TCP")], readonly=True, default="http")
@@ -59,7 +63,9 @@ class ServipayApiLog(models.Model):
     request_body = fields.Text(readonly=True, groups="paypercloud_servipay.group_manager")
     response_headers = fields.Text(readonly=True, groups="paypercloud_servipay.group_manager")
     response_body = fields.Text(readonly=True, groups="paypercloud_servipay.group_manager")
-    endpoint_part = fields.Char("Endpoint name", compute="_compute_endpoint_part", search="_search_endpoint_part")
+    endpoint_part = fields.Char(
+        "Endpoint name", compute="_compute_endpoint_part", search="_search_endpoint_part"
+    )
     curl = fields.Text("cURL", compute="_compute_curl", groups="paypercloud_servipay.group_manager")
 
     def init(self):
@@ -191,9 +197,13 @@ def _stored(entry, masker, keep_bodies):
         headers = entry.get(f"{side}_headers") or {}
         values[f"{side}_size"] = len(body)
         values[f"{side}_sha256"] = hashlib.sha256(body).hexdigest() if body else False
-        values[f"{side}_headers"] = _storable(json.dumps(masker.headers(headers), indent=1, ensure_ascii=False))
+        values[f"{side}_headers"] = _storable(
+            json.dumps(masker.headers(headers), indent=1, ensure_ascii=False)
+        )
         if keep_bodies and body:
-            content_type = {name.lower(): value for name, value in dict(headers).items()}.get("content-type", "")
+            content_type = {name.lower(): value for name, value in dict(headers).items()}.get(
+                "content-type", ""
+            )
             values[f"{side}_body"] = clip(_storable(masker.body(body, content_type)), MAX_BODY)[0]
     return values
 

@@ -41,7 +41,9 @@ class ServipayApiProfile(models.Model):
     note = fields.Text()
     base_path = fields.Char(required=True, default="/api/v2")
     auth_scheme = fields.Selection(
-        [("bearer", "Bearer token"), ("header", "Header"), ("basic", "Basic")], required=True, default="bearer"
+        [("bearer", "Bearer token"), ("header", "Header"), ("basic", "Basic")],
+        required=True,
+        default="bearer",
     )
     auth_header = fields.Char("Authentication header", default="Authorization", required=True)
     headers = fields.Text("Static headers", default="{}", help="JSON object of header names and values.")
@@ -56,7 +58,9 @@ class ServipayApiProfile(models.Model):
         default="minor_int",
     )
     currency_format = fields.Selection(
-        [("alpha", "Letters (EUR)"), ("numeric", "Digits (978)"), ("none", "Not sent")], required=True, default="alpha"
+        [("alpha", "Letters (EUR)"), ("numeric", "Digits (978)"), ("none", "Not sent")],
+        required=True,
+        default="alpha",
     )
     pending_http_codes = fields.Char(
         "HTTP codes for “still running”", default="202", help="Of status and result, separated by commas."
@@ -70,14 +74,20 @@ class ServipayApiProfile(models.Model):
     )
     sync_response = fields.Boolean("The first answer is final")
     require_amount = fields.Boolean(
-        "An approval must state its amount", default=True, help="Without it such an approval becomes “unknown”."
+        "An approval must state its amount",
+        default=True,
+        help="Without it such an approval becomes “unknown”.",
     )
     partial_approval = fields.Boolean("Partial approvals are possible")
     poll_first = fields.Integer("First inquiries every (s)", default=2)
     poll_slow = fields.Integer("Later inquiries every (s)", default=5)
     poll_deadline = fields.Integer("Outcome expected within (s)", default=180)
-    error_message_paths = fields.Text(help="Where error messages are found, one dotted path a line, first hit wins.")
-    error_code_paths = fields.Text(help="Where error codes are found, one dotted path a line, first hit wins.")
+    error_message_paths = fields.Text(
+        help="Where error messages are found, one dotted path a line, first hit wins."
+    )
+    error_code_paths = fields.Text(
+        help="Where error codes are found, one dotted path a line, first hit wins."
+    )
     word_ids = fields.One2many("servipay.api.word", "profile_id", "Status words", copy=True)
     endpoint_ids = fields.One2many("servipay.api.endpoint", "profile_id", "Endpoints", copy=True)
     export_file = fields.Binary(compute="_compute_export_file", compute_sudo=False)
@@ -98,7 +108,14 @@ class ServipayApiProfile(models.Model):
     @api.constrains(
         *("name", "base_path", "auth_scheme", "auth_header", "headers", "amount_format", "currency_format"),
         *("pending_http_codes", "busy_http_codes", "idempotency_header", "honours_idempotency", "poll_first"),
-        *("poll_slow", "poll_deadline", "error_message_paths", "error_code_paths", "word_ids", "endpoint_ids"),
+        *(
+            "poll_slow",
+            "poll_deadline",
+            "error_message_paths",
+            "error_code_paths",
+            "word_ids",
+            "endpoint_ids",
+        ),
     )
     def _check_document(self):
         for profile in self:
@@ -173,28 +190,28 @@ class ServipayApiProfile(models.Model):
     def _raw_document(self):
         """Return the document as the fields say, not validated; ProtocolError when a JSON field is not JSON."""
         return {
-                "format": profiles.FORMAT,
-                "name": self.name,
-                "note": self.note or "",
-                "verified_with_vendor": self.verified,
-                "base_path": self.base_path,
-                "auth": {"scheme": self.auth_scheme, "header": self.auth_header},
-                "headers": load_json(self.headers, "headers"),
-                "amount_format": self.amount_format,
-                "currency_format": self.currency_format,
-                "pending_http_codes": load_codes(self.pending_http_codes, "pending_http_codes"),
-                "busy_http_codes": load_codes(self.busy_http_codes, "busy_http_codes"),
-                "idempotency_header": self.idempotency_header or "",
-                "honours_idempotency": self.honours_idempotency,
-                "sync_response": self.sync_response,
-                "require_amount": self.require_amount,
-                "partial_approval": self.partial_approval,
-                "poll": {"first": self.poll_first, "slow": self.poll_slow, "deadline": self.poll_deadline},
-                "status_map": {word.word: word.state for word in self.word_ids},
-                "error_message_paths": (self.error_message_paths or "").split(),
-                "error_code_paths": (self.error_code_paths or "").split(),
-                "endpoints": {endpoint.key: endpoint._document() for endpoint in self.endpoint_ids},
-            }
+            "format": profiles.FORMAT,
+            "name": self.name,
+            "note": self.note or "",
+            "verified_with_vendor": self.verified,
+            "base_path": self.base_path,
+            "auth": {"scheme": self.auth_scheme, "header": self.auth_header},
+            "headers": load_json(self.headers, "headers"),
+            "amount_format": self.amount_format,
+            "currency_format": self.currency_format,
+            "pending_http_codes": load_codes(self.pending_http_codes, "pending_http_codes"),
+            "busy_http_codes": load_codes(self.busy_http_codes, "busy_http_codes"),
+            "idempotency_header": self.idempotency_header or "",
+            "honours_idempotency": self.honours_idempotency,
+            "sync_response": self.sync_response,
+            "require_amount": self.require_amount,
+            "partial_approval": self.partial_approval,
+            "poll": {"first": self.poll_first, "slow": self.poll_slow, "deadline": self.poll_deadline},
+            "status_map": {word.word: word.state for word in self.word_ids},
+            "error_message_paths": (self.error_message_paths or "").split(),
+            "error_code_paths": (self.error_code_paths or "").split(),
+            "endpoints": {endpoint.key: endpoint._document() for endpoint in self.endpoint_ids},
+        }
 
     @api.model
     def _values_of(self, document):
@@ -256,7 +273,9 @@ class ServipayApiEndpoint(models.Model):
     key = fields.Selection("_selection_key", required=True)
     name = fields.Char(required=True, translate=False)
     method = fields.Selection(
-        [("GET", "GET"), ("POST", "POST"), ("PUT", "PUT"), ("DELETE", "DELETE")], required=True, default="POST"
+        [("GET", "GET"), ("POST", "POST"), ("PUT", "PUT"), ("DELETE", "DELETE")],
+        required=True,
+        default="POST",
     )
     path = fields.Char(required=True, help="Placeholders such as {operation_id} are percent-encoded.")
     query = fields.Text(default="{}", help="JSON object of query parameters.")
@@ -301,15 +320,21 @@ class ServipayApiEndpoint(models.Model):
             ),
             "refund": _("Give money back on the terminal."),
             "void": _("Undo an operation of the current batch, in full."),
-            "reconciliation": _("Close the terminal's batch. It runs like an operation; the totals are in its result."),
+            "reconciliation": _(
+                "Close the terminal's batch. It runs like an operation; the totals are in its result."
+            ),
             "operation_status": _("How far an operation is. Safe to ask at any time."),
             "operation_result": _("The final result: authorisation, card, receipts, totals."),
-            "operation_cancel": _("Ask the terminal to stop. It is a wish: the operation may still end approved."),
+            "operation_cancel": _(
+                "Ask the terminal to stop. It is a wish: the operation may still end approved."
+            ),
             "operations_list": _("The operations of a day or a week."),
             "last_reconciliation": _("The totals of the last batch that was closed."),
         }
 
-    @api.constrains("key", "name", "method", "path", "query", "body", "success_codes", "response", "retry_safe")
+    @api.constrains(
+        "key", "name", "method", "path", "query", "body", "success_codes", "response", "retry_safe"
+    )
     def _check_document(self):
         self.profile_id._check_document()
 

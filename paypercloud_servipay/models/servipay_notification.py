@@ -52,7 +52,9 @@ class ServipayNotification(models.Model):
     path = fields.Char(readonly=True)
     raw_query = fields.Text(readonly=True, groups="paypercloud_servipay.group_manager")
     raw_body = fields.Text(
-        readonly=True, groups="paypercloud_servipay.group_manager", help="As received: a signature covers every byte."
+        readonly=True,
+        groups="paypercloud_servipay.group_manager",
+        help="As received: a signature covers every byte.",
     )
     source = fields.Char("Sent from", readonly=True)
     copies = fields.Integer(readonly=True, default=1, help="How often this message came.")
@@ -60,7 +62,9 @@ class ServipayNotification(models.Model):
     error = fields.Char(readonly=True)
     next_attempt_at = fields.Datetime(readonly=True)
     processed_at = fields.Datetime(readonly=True)
-    operation_id = fields.Many2one("servipay.operation", readonly=True, index="btree_not_null", ondelete="set null")
+    operation_id = fields.Many2one(
+        "servipay.operation", readonly=True, index="btree_not_null", ondelete="set null"
+    )
 
     def init(self):
         """A message has one row, whoever receives it at the same moment."""
@@ -145,7 +149,9 @@ class ServipayNotification(models.Model):
 
     def _apply_locked(self, replay):
         self.env.cr.execute(
-            "SELECT state FROM servipay_notification WHERE id = %s FOR UPDATE", [self.id], log_exceptions=False
+            "SELECT state FROM servipay_notification WHERE id = %s FOR UPDATE",
+            [self.id],
+            log_exceptions=False,
         )
         row = self.env.cr.fetchone()
         if not row or row[0] not in ("received", "failed", *(("processed", "duplicate") if replay else ())):

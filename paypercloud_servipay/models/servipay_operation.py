@@ -18,7 +18,16 @@ _logger = get_logger(__name__)
 _BY_STATE_MACHINE = object()
 
 # What was agreed when the operation was opened; a second call with other values is another operation.
-INTENT_FIELDS = ("company_id", "provider", "kind", "amount", "currency_id", "terminal_id", "original_id", "idempotency_key")
+INTENT_FIELDS = (
+    "company_id",
+    "provider",
+    "kind",
+    "amount",
+    "currency_id",
+    "terminal_id",
+    "original_id",
+    "idempotency_key",
+)
 # How long a lost answer is looked for automatically; afterwards only a person or a notification can settle it.
 GIVE_UP_AFTER = timedelta(days=7)
 # A request that was claimed but never concluded (the process died) becomes unknown after this, at the earliest.
@@ -40,7 +49,12 @@ class ServipayOperation(models.Model):
     company_id = fields.Many2one("res.company", required=True, readonly=True, index=True)
     provider = fields.Selection([("paypercloud", "PayperCloud")], required=True, readonly=True)
     channel = fields.Selection(
-        [("tester", "API Tester"), ("pos", "Point of Sale"), ("online", "Online"), ("backend", "Back office")],
+        [
+            ("tester", "API Tester"),
+            ("pos", "Point of Sale"),
+            ("online", "Online"),
+            ("backend", "Back office"),
+        ],
         required=True,
         readonly=True,
         default="backend",
@@ -59,13 +73,17 @@ class ServipayOperation(models.Model):
     )
     amount = fields.Monetary(readonly=True)
     currency_id = fields.Many2one("res.currency", readonly=True)
-    terminal_id = fields.Many2one("servipay.terminal", readonly=True, check_company=True, index="btree_not_null")
+    terminal_id = fields.Many2one(
+        "servipay.terminal", readonly=True, check_company=True, index="btree_not_null"
+    )
     original_id = fields.Many2one(
         "servipay.operation", "Original operation", readonly=True, check_company=True, index="btree_not_null"
     )
     child_ids = fields.One2many("servipay.operation", "original_id", "Refunds and voids", readonly=True)
     reference = fields.Char(readonly=True, copy=False, help="What the provider knows this operation by.")
-    pos_ref = fields.Char("POS ID", readonly=True, help="Point of sale as the provider knows it, if not the default.")
+    pos_ref = fields.Char(
+        "POS ID", readonly=True, help="Point of sale as the provider knows it, if not the default."
+    )
     idempotency_key = fields.Char(readonly=True, required=True, copy=False)
     user_id = fields.Many2one("res.users", "Started by", readonly=True)
     res_model = fields.Char("Document model", readonly=True)
@@ -169,8 +187,10 @@ class ServipayOperation(models.Model):
         for operation in self:
             # what may have been given back counts as given back, until the contrary is certain
             taken = operation.child_ids.filtered(
-                lambda child: child.kind in ("refund", "void")
-                and child.state not in ("draft", "declined", "cancelled", "failed")
+                lambda child: (
+                    child.kind in ("refund", "void")
+                    and child.state not in ("draft", "declined", "cancelled", "failed")
+                )
             )
             operation.refunded_amount = sum(
                 child.approved_amount if child.state == "approved" and child.approved_amount else child.amount
@@ -195,7 +215,9 @@ class ServipayOperation(models.Model):
             has_currency = bool(operation.currency_id)
             left = has_currency and not operation.currency_id.is_zero(operation.refundable_amount)
             operation.can_refund = operation.kind in ("purchase", "capture") and left
-            operation.can_void = operation.can_refund and operation.currency_id.is_zero(operation.refunded_amount)
+            operation.can_void = operation.can_refund and operation.currency_id.is_zero(
+                operation.refunded_amount
+            )
             operation.can_resolve = operation.state == "unknown" or operation.contradicted
 
     @api.depends("state", "reason", "detail", "contradicted", "contradiction", "next_inquiry_at")
@@ -320,7 +342,10 @@ class ServipayOperation(models.Model):
 
         def work(env):
             operations = env["servipay.operation"].with_company(values["company_id"])
-            key = [("company_id", "=", values["company_id"]), ("idempotency_key", "=", values["idempotency_key"])]
+            key = [
+                ("company_id", "=", values["company_id"]),
+                ("idempotency_key", "=", values["idempotency_key"]),
+            ]
             operation = operations.search(key)
             if operation:
                 operation._check_same_intent(values)
@@ -508,7 +533,10 @@ class ServipayOperation(models.Model):
     def _flag_contradiction(self, state, finding):
         """The provider now reports what the settled state rules out: money may have moved. Never overwritten, never lost."""
         _logger.warning(
-            "operation %s is %s but its provider reports %s: a person has to decide", self.name, self.state, state
+            "operation %s is %s but its provider reports %s: a person has to decide",
+            self.name,
+            self.state,
+            state,
         )
         if self.contradicted and self.contradiction == state:
             return
@@ -538,7 +566,9 @@ class ServipayOperation(models.Model):
         if state in states.FINAL:
             values.update(settled_at=fields.Datetime.now(), next_inquiry_at=False)
         elif state == "pending" and self.state == "sent":
-            values["next_inquiry_at"] = fields.Datetime.now() + timedelta(seconds=states.next_inquiry(1, "pending"))
+            values["next_inquiry_at"] = fields.Datetime.now() + timedelta(
+                seconds=states.next_inquiry(1, "pending")
+            )
         elif state == "unknown":
             first = timedelta(seconds=states.next_inquiry(1, "unknown"))
             values.update(inquiry_count=0, next_inquiry_at=fields.Datetime.now() + first)
@@ -576,7 +606,12 @@ class ServipayOperation(models.Model):
             operation.write({"resolved_by_id": user.id, "resolution": reason, "contradicted": False})
             words = {"approved": _("it was paid"), "failed": _("it was not paid")}
             operation.message_post(
-                body=_("%(user)s decided: %(what)s. Reason: %(why)s", user=user.name, what=words[outcome], why=reason),
+                body=_(
+                    "%(user)s decided: %(what)s. Reason: %(why)s",
+                    user=user.name,
+                    what=words[outcome],
+                    why=reason,
+                ),
                 author_id=user.partner_id.id,
             )
             operation.activity_unlink(["paypercloud_servipay.activity_check_payment"])
@@ -647,7 +682,9 @@ class ServipayOperation(models.Model):
         original._lock()
         # a refund changes no column of the original: without this a second one that waited for the lock would still see
         # the snapshot in which nothing was refunded; now it collides and is tried again
-        self.env.cr.execute("UPDATE servipay_operation SET write_date = write_date WHERE id = %s", [original.id])
+        self.env.cr.execute(
+            "UPDATE servipay_operation SET write_date = write_date WHERE id = %s", [original.id]
+        )
         if values["kind"] == "void" and not original.can_void:
             raise UserError(_("Only an approved payment of which nothing was refunded can be voided."))
         wanted, left = values.get("amount") or 0, original.refundable_amount

@@ -82,7 +82,9 @@ class ServipayOperation(models.Model):
             "remote": _("The provider reported an error of its own ({detail})."),
             "terminal_held": _("The terminal was busy with {detail}."),
             "http_uncertain": _("The answer leaves open whether the request was carried out ({detail})."),
-            "refused_repeat": _("A repetition was refused, which says nothing about the first request ({detail})."),
+            "refused_repeat": _(
+                "A repetition was refused, which says nothing about the first request ({detail})."
+            ),
             "refusal_contradicted": _("The provider refused the request but calls it approved ({detail})."),
             "undecodable": _("The answer could not be read ({detail})."),
             "no_operation_id": _("The provider accepted the request without giving it a number."),
@@ -94,13 +96,17 @@ class ServipayOperation(models.Model):
             "flag_unclear": _("The provider says “approved”, but its approval flag cannot be read."),
             "flag_contradicts": _("The provider refuses, but its approval flag says yes."),
             "contradictory": _("The provider's status and its result contradict each other ({detail})."),
-            "void_ambiguous": _("The provider's word may mean that this void succeeded, or that there was one before."),
+            "void_ambiguous": _(
+                "The provider's word may mean that this void succeeded, or that there was one before."
+            ),
             "mismatch": _("The answer does not match what was asked for (asked / answered: {detail})."),
             "amount_missing": _("The provider approved without stating the amount."),
             "amount_unreadable": _("The provider approved an amount that cannot be read."),
             "totals_unreadable": _("Some of the totals could not be read: look at the API log."),
             "ambiguous": _("The provider lists several operations with this reference."),
-            "reversed_unseen": _("The provider approved the payment and gave it back before Odoo heard of it."),
+            "reversed_unseen": _(
+                "The provider approved the payment and gave it back before Odoo heard of it."
+            ),
             "no_conclusion": _("Odoo was interrupted while it waited for the answer."),
             "overdue": _("The provider did not report an outcome in time."),
             "cancel_refused": _("The provider refused to cancel ({detail})."),

@@ -77,7 +77,9 @@ class ResCompany(models.Model):
         )
         masker = Masker(values=(credentials.api_key,) if credentials.api_key else ())
         journal = self.env["servipay.api.log"]._journal(
-            masker, company.servipay_log_bodies, **{"company_id": company.id, "provider": "paypercloud", **common}
+            masker,
+            company.servipay_log_bodies,
+            **{"company_id": company.id, "provider": "paypercloud", **common},
         )
         client = HttpClient(company._servipay_connection(), journal)
         return PaypercloudApi(company._servipay_profile()._document(), credentials, client, digits)

@@ -28,7 +28,9 @@ class ServipayOperationTotal(models.Model):
         :param totals: list of dicts type, brand, currency (alpha-3), count, amount (Decimal, major units)
         """
         names = {total.get("currency") for total in totals}
-        currencies = self.env["res.currency"].with_context(active_test=False).search([("name", "in", list(names))])
+        currencies = (
+            self.env["res.currency"].with_context(active_test=False).search([("name", "in", list(names))])
+        )
         ids = {currency.name: currency.id for currency in currencies}
         self.create(
             [

@@ -25,11 +25,16 @@ class ServipayTerminal(models.Model):
         default="paypercloud",
     )
     pid = fields.Char(
-        "Terminal PID", required=True, help="How the provider calls this terminal (pid / tpe_pid, address, TID)."
+        "Terminal PID",
+        required=True,
+        help="How the provider calls this terminal (pid / tpe_pid, address, TID).",
     )
     note = fields.Text()
     holder_id = fields.Many2one(
-        "servipay.operation", "Held by", compute="_compute_holder", help="The operation in progress on this terminal."
+        "servipay.operation",
+        "Held by",
+        compute="_compute_holder",
+        help="The operation in progress on this terminal.",
     )
     last_contact_at = fields.Datetime("Last contact", readonly=True, copy=False)
     last_latency = fields.Float("Last answer after (ms)", readonly=True, copy=False, digits=(10, 0))
@@ -48,7 +53,11 @@ class ServipayTerminal(models.Model):
         )
     else:
         _sql_constraints = [
-            ("pid_once", "UNIQUE (company_id, provider, pid)", "This terminal is already there for this company.")
+            (
+                "pid_once",
+                "UNIQUE (company_id, provider, pid)",
+                "This terminal is already there for this company.",
+            )
         ]
 
     # ------------------------------------------------------------------
@@ -57,14 +66,20 @@ class ServipayTerminal(models.Model):
 
     def _compute_holder(self):
         domain = [("terminal_id", "in", self.ids), ("state", "in", tuple(states.IN_FLIGHT))]
-        held = {operation.terminal_id.id: operation for operation in self.env["servipay.operation"].search(domain)}
+        held = {
+            operation.terminal_id.id: operation for operation in self.env["servipay.operation"].search(domain)
+        }
         for terminal in self:
             terminal.holder_id = held.get(terminal.id, False)
 
     def _compute_health(self):
         since = fields.Datetime.now() - timedelta(days=HEALTH_DAYS)
         groups = self.env["servipay.operation"]._read_group(
-            [("terminal_id", "in", self.ids), ("create_date", ">=", since), ("state", "not in", ("draft", "sent"))],
+            [
+                ("terminal_id", "in", self.ids),
+                ("create_date", ">=", since),
+                ("state", "not in", ("draft", "sent")),
+            ],
             ["terminal_id", "state"],
             ["__count"],
         )
@@ -94,7 +109,9 @@ class ServipayTerminal(models.Model):
 
     def action_open_operations(self):
         """Open the operations of this terminal."""
-        action = self.env["ir.actions.act_window"]._for_xml_id("paypercloud_servipay.servipay_operation_action")
+        action = self.env["ir.actions.act_window"]._for_xml_id(
+            "paypercloud_servipay.servipay_operation_action"
+        )
         return {**action, "domain": [("terminal_id", "in", self.ids)], "context": {}}
 
     # ------------------------------------------------------------------

@@ -122,7 +122,9 @@ class CommittedCase(WithSimulator, BaseCase):
             env = api.Environment(cr, SUPERUSER_ID, {})
             eur = env.ref("base.EUR")
             eur.active = True
-            company = env["res.company"].create({"name": f"Committed shop {uuid.uuid4().hex[:8]}", "currency_id": eur.id})
+            company = env["res.company"].create(
+                {"name": f"Committed shop {uuid.uuid4().hex[:8]}", "currency_id": eur.id}
+            )
             company.write(settings_for(cls.simulator))
             cls.company, cls.eur = _Id(company.id), _Id(eur.id)
         cls.addClassCleanup(cls._clean)
@@ -134,9 +136,16 @@ class CommittedCase(WithSimulator, BaseCase):
                 cr.execute(f"DELETE FROM servipay_{table} WHERE company_id = %s", [cls.company.id])
             cr.execute("SELECT id FROM servipay_operation WHERE company_id = %s", [cls.company.id])
             ids = [row[0] for row in cr.fetchall()]
-            cr.execute("DELETE FROM mail_message WHERE model = 'servipay.operation' AND res_id = ANY(%s)", [ids])
-            cr.execute("DELETE FROM mail_activity WHERE res_model = 'servipay.operation' AND res_id = ANY(%s)", [ids])
-            cr.execute("DELETE FROM mail_followers WHERE res_model = 'servipay.operation' AND res_id = ANY(%s)", [ids])
+            cr.execute(
+                "DELETE FROM mail_message WHERE model = 'servipay.operation' AND res_id = ANY(%s)", [ids]
+            )
+            cr.execute(
+                "DELETE FROM mail_activity WHERE res_model = 'servipay.operation' AND res_id = ANY(%s)", [ids]
+            )
+            cr.execute(
+                "DELETE FROM mail_followers WHERE res_model = 'servipay.operation' AND res_id = ANY(%s)",
+                [ids],
+            )
             cr.execute("DELETE FROM servipay_operation WHERE company_id = %s", [cls.company.id])
             cr.execute("DELETE FROM servipay_terminal WHERE company_id = %s", [cls.company.id])
             env = api.Environment(cr, SUPERUSER_ID, {})

@@ -10,27 +10,143 @@ import json
 from urllib.parse import quote, quote_plus, urlencode
 
 API_KEY = "sk-live-Zq7+w/9a2c41=é"  # characters that every encoding treats differently
-CARDS = ("4111111111111111", "5555555555554444", "378282246310005", "6011111111111117", "4222222222222", "6304000000000000")
+CARDS = (
+    "4111111111111111",
+    "5555555555554444",
+    "378282246310005",
+    "6011111111111117",
+    "4222222222222",
+    "6304000000000000",
+)
 # names under which the providers of this suite send secrets (protocols/*.md), in the spellings of the field
 NAMES = (
-    *("api_key", "apiKey", "X-Api-Key", "API KEY", "client_secret", "clientSecret", "password", "Passphrase", "PSWD"),
-    *("SHASIGN", "shaSign", "SHA-IN", "sha_out", "hmac", "PBX_HMAC", "CLE", "token", "access_token", "refreshToken"),
-    *("CVC", "cvv", "CVV2", "pin", "pinBlock", "track2", "trackData", "DATEVAL", "private_key", "signature", "secret"),
+    *(
+        "api_key",
+        "apiKey",
+        "X-Api-Key",
+        "API KEY",
+        "client_secret",
+        "clientSecret",
+        "password",
+        "Passphrase",
+        "PSWD",
+    ),
+    *(
+        "SHASIGN",
+        "shaSign",
+        "SHA-IN",
+        "sha_out",
+        "hmac",
+        "PBX_HMAC",
+        "CLE",
+        "token",
+        "access_token",
+        "refreshToken",
+    ),
+    *(
+        "CVC",
+        "cvv",
+        "CVV2",
+        "pin",
+        "pinBlock",
+        "track2",
+        "trackData",
+        "DATEVAL",
+        "private_key",
+        "signature",
+        "secret",
+    ),
 )
 BENIGN = (
     *("status: approved", "operationId=42&status=pending", '{"reference": "SP000017-1f2e", "amount": 1234}'),
-    *("Idempotency-Key: 7d444840-9dc0-11d1-b245-5ffdce74fad2", "shipping: yes", "keyboard: qwerty", "panic: no"),
-    *("authorization_code: A1B2C3", "authorizationCode=123456", "track_id: 7", "spinner=on", "company: Pan Ltd"),
-    *("2026-11-22T01:53:59.653670Z", "+352 2020 2327", "amount 1234567.89 EUR", "RRN 632401234567", "STAN 000123"),
-    *('{"maskedPan": "411111******1111"}', "card 411111******1111 approved", "4111 11** **** 1111", "last 4: 1111"),
-    *("GET /api/v2/operations/42/status?pos_pid=POS1&tpe_pid=T1", "HTTP 202 in 12.5 ms", "tokens are great", "<status>ok</status>"),
-    *("1234567890123", "4111111111111112", "20261122015359", "123e4567-e89b-12d3-a456-426614174000", "A0000000031010"),
-    *('[{"a": 1.10, "b": null, "c": [true, false]}]', '{"totals": [{"type": "purchase", "count": 2, "amount": 2234}]}'),
-    *("Basic information about the till", "the bearer of this note", "C:\\keys\\readme.txt", "https://api.example.com/v2?x=1"),
-    *("secretary: Anne", "tokenless", "passwordless login", "pins and needles", "a=b", "", "0", "é", "💳", "null", "[]", "{}"),
-    *("x-request-id: 0001", "Content-Type: application/json", "posId: POS1", "pid: T1", "batch 000042", "EUR 978", "TVA 20,0 %"),
-    *("DE89 3704 0044 0532 0130 01", "FR76 is the start of an IBAN", "Visa ending 1111", "Ticket 0042 de 10:31", "AID A0000000031010"),
-    *("merchant 123456789012", "contract 1999888", "rank 32", "site 1999888", "-----BEGIN CERTIFICATE-----", "key: value", "Retry-After: 5"),
+    *(
+        "Idempotency-Key: 7d444840-9dc0-11d1-b245-5ffdce74fad2",
+        "shipping: yes",
+        "keyboard: qwerty",
+        "panic: no",
+    ),
+    *(
+        "authorization_code: A1B2C3",
+        "authorizationCode=123456",
+        "track_id: 7",
+        "spinner=on",
+        "company: Pan Ltd",
+    ),
+    *(
+        "2026-11-22T01:53:59.653670Z",
+        "+352 2020 2327",
+        "amount 1234567.89 EUR",
+        "RRN 632401234567",
+        "STAN 000123",
+    ),
+    *(
+        '{"maskedPan": "411111******1111"}',
+        "card 411111******1111 approved",
+        "4111 11** **** 1111",
+        "last 4: 1111",
+    ),
+    *(
+        "GET /api/v2/operations/42/status?pos_pid=POS1&tpe_pid=T1",
+        "HTTP 202 in 12.5 ms",
+        "tokens are great",
+        "<status>ok</status>",
+    ),
+    *(
+        "1234567890123",
+        "4111111111111112",
+        "20261122015359",
+        "123e4567-e89b-12d3-a456-426614174000",
+        "A0000000031010",
+    ),
+    *(
+        '[{"a": 1.10, "b": null, "c": [true, false]}]',
+        '{"totals": [{"type": "purchase", "count": 2, "amount": 2234}]}',
+    ),
+    *(
+        "Basic information about the till",
+        "the bearer of this note",
+        "C:\\keys\\readme.txt",
+        "https://api.example.com/v2?x=1",
+    ),
+    *(
+        "secretary: Anne",
+        "tokenless",
+        "passwordless login",
+        "pins and needles",
+        "a=b",
+        "",
+        "0",
+        "é",
+        "💳",
+        "null",
+        "[]",
+        "{}",
+    ),
+    *(
+        "x-request-id: 0001",
+        "Content-Type: application/json",
+        "posId: POS1",
+        "pid: T1",
+        "batch 000042",
+        "EUR 978",
+        "TVA 20,0 %",
+    ),
+    *(
+        "DE89 3704 0044 0532 0130 01",
+        "FR76 is the start of an IBAN",
+        "Visa ending 1111",
+        "Ticket 0042 de 10:31",
+        "AID A0000000031010",
+    ),
+    *(
+        "merchant 123456789012",
+        "contract 1999888",
+        "rank 32",
+        "site 1999888",
+        "-----BEGIN CERTIFICATE-----",
+        "key: value",
+        "Retry-After: 5",
+    ),
 )
 
 
@@ -55,8 +171,14 @@ CARRIERS = {
     "json object under the name": lambda n, v: (json.dumps({n: {"value": v}}), "application/json"),
     "json in json": lambda n, v: (json.dumps({"raw": json.dumps({n: v})}), "application/json"),
     "json bytes with BOM": lambda n, v: (b"\xef\xbb\xbf" + json.dumps({n: v}).encode(), "application/json"),
-    "broken json": lambda n, v: ('{"a": [1, {"' + n.replace(" ", "_") + '": "' + v + '", ', "application/json"),
-    "twins": lambda n, v: ('{"%s": "%s", "%s": "x"}' % (n.replace(" ", "_"), v, n.replace(" ", "_")), "application/json"),
+    "broken json": lambda n, v: (
+        '{"a": [1, {"' + n.replace(" ", "_") + '": "' + v + '", ',
+        "application/json",
+    ),
+    "twins": lambda n, v: (
+        '{"%s": "%s", "%s": "x"}' % (n.replace(" ", "_"), v, n.replace(" ", "_")),
+        "application/json",
+    ),
     "form": lambda n, v: (urlencode({"a": "1", n.replace(" ", "_"): v}), "application/x-www-form-urlencoded"),
     "form without a type": lambda n, v: (urlencode({"a": "1", n.replace(" ", "_"): v}).encode(), ""),
     "encoded form name": lambda n, v: ("a=1&" + "".join(f"%{b:02X}" for b in n.encode()) + "=" + v, ""),
@@ -69,7 +191,10 @@ CARRIERS = {
     "text line": lambda n, v: (f"sent {n.replace(' ', '_')}: {v}\nnext", "text/plain"),
     "text assignment": lambda n, v: (f"{n.replace(' ', '_')} = '{v}'", "text/plain"),
     "python repr": lambda n, v: (repr({n.replace(" ", "_"): v}), "text/plain"),
-    "escaped json in text": lambda n, v: ('body={\\"%s\\": \\"%s\\"}' % (n.replace(" ", "_"), v), "text/plain"),
+    "escaped json in text": lambda n, v: (
+        'body={\\"%s\\": \\"%s\\"}' % (n.replace(" ", "_"), v),
+        "text/plain",
+    ),
     "exception text": lambda n, v: (_url_error(n, v), "text/plain"),
 }
 
@@ -114,7 +239,10 @@ def _card_numbers():
     frames = ("{}", "card {} refused", '{{"note": "{}"}}', "a={}&b=1", "<x>{}</x>", "PAN={}", "({})", "x{}x")
     for card in CARDS:
         spellings = [sep.join(card[i : i + 4] for i in range(0, len(card), 4)) for sep in separators]
-        spellings += ["".join(chr(0x0660 + int(d)) for d in card), "".join(chr(0xFF10 + int(d)) for d in card)]
+        spellings += [
+            "".join(chr(0x0660 + int(d)) for d in card),
+            "".join(chr(0xFF10 + int(d)) for d in card),
+        ]
         for spelling in spellings:
             for frame in frames:
                 yield f"card {spelling} in {frame}", frame.format(spelling), "", (spelling, card), {}

@@ -13,7 +13,12 @@ PERSISTENT = (
     *("servipay.terminal", "servipay.api.profile", "servipay.api.word", "servipay.api.endpoint"),
 )
 DIALOGS = (
-    *("servipay.api.tester", "servipay.operation.refund", "servipay.operation.resolve", "servipay.profile.import"),
+    *(
+        "servipay.api.tester",
+        "servipay.operation.refund",
+        "servipay.operation.resolve",
+        "servipay.profile.import",
+    ),
 )
 CONFIGURATION = PERSISTENT[4:]
 MANAGER_FIELDS = {
@@ -53,19 +58,27 @@ class TestAccess(ApiCase):
         operation._start()
         cls.operation = operation
         cls.env["servipay.operation.total"].create({"operation_id": operation.id, "kind": "purchase"})
-        cls.env["servipay.notification"]._receive("test", "access", True, company_id=cls.company.id, raw_body="x")
+        cls.env["servipay.notification"]._receive(
+            "test", "access", True, company_id=cls.company.id, raw_body="x"
+        )
 
     def user(self, role):
         groups = ROLES[role] if self.env.ref(ROLES[role], raise_if_not_found=False) else "base.group_user"
         return new_test_user(
-            self.env, f"sweep_{role}", groups=groups, company_id=self.company.id, company_ids=[(6, 0, self.company.ids)]
+            self.env,
+            f"sweep_{role}",
+            groups=groups,
+            company_id=self.company.id,
+            company_ids=[(6, 0, self.company.ids)],
         )
 
     def can_read(self, user, record, field):
         """Read one field as RPC does and say whether it was allowed."""
         self.env.invalidate_all()
         try:
-            with mute_logger("odoo.models", "odoo.addons.base.models.ir_rule", "odoo.addons.base.models.ir_model"):
+            with mute_logger(
+                "odoo.models", "odoo.addons.base.models.ir_rule", "odoo.addons.base.models.ir_model"
+            ):
                 record.with_user(user).read([field])
         except AccessError:
             return False
@@ -83,7 +96,9 @@ class TestAccess(ApiCase):
                     allowed = role in READERS and (role != "user" or field not in manager_fields)
                     self.assertEqual(self.can_read(user, record, field), allowed, f"{role}: {model}.{field}")
                     probes += 1
-        print(f"\naccess sweep: {probes} fields read for {len(ROLES)} roles")  # suite-check: ok a figure to show
+        print(
+            f"\naccess sweep: {probes} fields read for {len(ROLES)} roles"
+        )  # suite-check: ok a figure to show
 
     def test_nobody_writes_what_the_machine_writes(self):
         for role in ROLES:
@@ -92,7 +107,9 @@ class TestAccess(ApiCase):
                 record = self.env[model].sudo().search([], limit=1)
                 configuration = model in CONFIGURATION and role in ("manager", "system")
                 for right in ("write", "create", "unlink"):
-                    self.assertEqual(self.has_right(record.with_user(user), right), configuration, (role, model, right))
+                    self.assertEqual(
+                        self.has_right(record.with_user(user), right), configuration, (role, model, right)
+                    )
 
     def has_right(self, records, right):
         with mute_logger("odoo.addons.base.models.ir_model"):
@@ -105,7 +122,9 @@ class TestAccess(ApiCase):
             user = self.user(role)
             for model in DIALOGS:
                 expected = role in ("manager", "system")
-                self.assertEqual(self.has_right(self.env[model].with_user(user), "create"), expected, (role, model))
+                self.assertEqual(
+                    self.has_right(self.env[model].with_user(user), "create"), expected, (role, model)
+                )
 
     def test_secrets_of_a_company(self):
         for role in ROLES:
@@ -141,7 +160,12 @@ class TestAccess(ApiCase):
             company_id=other.id,
             company_ids=[(6, 0, other.ids)],
         )
-        for model in ("servipay.operation", "servipay.operation.total", "servipay.api.log", "servipay.notification"):
+        for model in (
+            "servipay.operation",
+            "servipay.operation.total",
+            "servipay.api.log",
+            "servipay.notification",
+        ):
             found = self.env[model].with_user(user).with_context(allowed_company_ids=other.ids).search([])
             self.assertFalse(found, model)
         operation = self.operation.with_user(user).with_context(allowed_company_ids=other.ids)

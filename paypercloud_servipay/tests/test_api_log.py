@@ -23,7 +23,9 @@ class TestApiLog(ApiCase):
     def test_what_an_exchange_leaves(self):
         operation = self.purchase(terminal_id=self.terminal.id)
         log = self.logs(operation)
-        self.assertEqual((log.endpoint, log.method, log.http_status, log.attempt), ("purchase", "POST", 202, 1))
+        self.assertEqual(
+            (log.endpoint, log.method, log.http_status, log.attempt), ("purchase", "POST", 202, 1)
+        )
         self.assertEqual((log.direction, log.transport, log.outcome), ("out", "http", "answered"))
         self.assertEqual(log.provider, "paypercloud")
         self.assertEqual(log.terminal_id, self.terminal)
@@ -58,7 +60,9 @@ class TestApiLog(ApiCase):
         self.assertTrue(all(self.logs(operation).mapped("request_sha256")))
 
     def test_long_bodies_are_cut_and_say_so(self):
-        log = self.record(response_body=b"x" * (MAX_BODY + 1000), response_headers={"Content-Type": "text/plain"})
+        log = self.record(
+            response_body=b"x" * (MAX_BODY + 1000), response_headers={"Content-Type": "text/plain"}
+        )
         self.assertIn("truncated", log.response_body)
         self.assertLess(len(log.response_body), MAX_BODY + 100)
         self.assertEqual(log.response_size, MAX_BODY + 1000)
@@ -76,7 +80,10 @@ class TestApiLog(ApiCase):
     def test_search_by_a_part_of_the_endpoint(self):
         logs = self.env["servipay.api.log"]
         rows = {name: self.record(endpoint=name) for name in ("operation_status", "operation_result", "void")}
-        for part, found in (("STATUS", {"operation_status"}), ("operation", {"operation_status", "operation_result"})):
+        for part, found in (
+            ("STATUS", {"operation_status"}),
+            ("operation", {"operation_status", "operation_result"}),
+        ):
             domain = [("endpoint_part", "ilike", part), ("company_id", "=", self.company.id)]
             self.assertEqual(set(logs.search(domain).mapped("endpoint")), found)
         self.assertFalse(logs.search([("endpoint_part", "ilike", "nonsense")]) & sum(rows.values(), logs))

@@ -22,7 +22,9 @@ def keys(*values):
 class TestCompany(ApiCase):
     def stored(self):
         self.env.flush_all()
-        self.env.cr.execute("SELECT servipay_api_key_sealed FROM res_company WHERE id = %s", [self.company.id])
+        self.env.cr.execute(
+            "SELECT servipay_api_key_sealed FROM res_company WHERE id = %s", [self.company.id]
+        )
         return self.env.cr.fetchone()[0]
 
     # ------------------------------------------------------------------
@@ -36,7 +38,9 @@ class TestCompany(ApiCase):
         settings = self.env["res.config.settings"].create({"company_id": self.company.id})
         self.assertFalse(settings.servipay_api_key)
         settings.execute()
-        self.assertEqual(self.company._paypercloud_get_credentials().api_key, API_KEY, "saving does not clear it")
+        self.assertEqual(
+            self.company._paypercloud_get_credentials().api_key, API_KEY, "saving does not clear it"
+        )
         self.env["res.config.settings"].create(
             {"company_id": self.company.id, "servipay_api_key": " new-key-123 "}
         ).execute()

@@ -40,7 +40,11 @@ class TestCompat(TransactionCase):
         self.assertIn(manager, self.env.ref("base.group_system").implied_ids)
 
     def test_constraints_are_in_the_database(self):
-        self.env.cr.execute("SELECT conname FROM pg_constraint WHERE conname LIKE 'servipay_terminal_pid_once'")
+        self.env.cr.execute(
+            "SELECT conname FROM pg_constraint WHERE conname LIKE 'servipay_terminal_pid_once'"
+        )
         self.assertTrue(self.env.cr.fetchone())
-        self.env.cr.execute("SELECT indexname FROM pg_indexes WHERE indexname LIKE 'servipay_operation_one_%'")
+        self.env.cr.execute(
+            "SELECT indexname FROM pg_indexes WHERE indexname LIKE 'servipay_operation_one_%'"
+        )
         self.assertEqual(len(self.env.cr.fetchall()), 2)

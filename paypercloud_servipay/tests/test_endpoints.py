@@ -41,7 +41,14 @@ class TestEndpoints(ApiCase):
         self.assertEqual(operation.state, "approved")
         self.assertEqual(operation.approved_amount, 12.34)
         self.assertRegex(operation.masked_pan, r"^\d{6}\*+\d{4}$")
-        for field in ("authorization_code", "card_brand", "rrn", "stan", "customer_receipt", "merchant_receipt"):
+        for field in (
+            "authorization_code",
+            "card_brand",
+            "rrn",
+            "stan",
+            "customer_receipt",
+            "merchant_receipt",
+        ):
             self.assertTrue(operation[field], field)
         self.assertTrue(operation.settled_at)
         self.assertFalse(operation.next_inquiry_at)
@@ -257,7 +264,9 @@ class TestEndpoints(ApiCase):
         self.simulator.fault("operation_result", "other_operation", times=1)
         operation._inquire()
         self.assertNotEqual(operation.state, "approved")
-        self.assertEqual(operation.external_ref, ours, "an answer about something else does not re-point this one")
+        self.assertEqual(
+            operation.external_ref, ours, "an answer about something else does not re-point this one"
+        )
 
     def test_list_is_down_too(self):
         self.simulator.fault("purchase", "close_after", times=1)

@@ -7,8 +7,25 @@ from .common import ApiCase
 
 # reasons that api.dialogue and the state machine make besides those of api.outcome
 OWN_REASONS = (
-    *("not_sent", "no_answer", "configuration", "authentication", "validation", "not_found", "busy", "remote"),
-    *("terminal_held", "mismatch", "contradictory", "ambiguous", "no_conclusion", "overdue", "cancel_refused"),
+    *(
+        "not_sent",
+        "no_answer",
+        "configuration",
+        "authentication",
+        "validation",
+        "not_found",
+        "busy",
+        "remote",
+    ),
+    *(
+        "terminal_held",
+        "mismatch",
+        "contradictory",
+        "ambiguous",
+        "no_conclusion",
+        "overdue",
+        "cancel_refused",
+    ),
     *("reversed_unseen", "voided", "person"),
 )
 # about lists and totals: they never reach an operation

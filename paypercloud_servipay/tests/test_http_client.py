@@ -46,7 +46,9 @@ class TestHttpClient(TransactionCase):
     def client(self, url, **options):
         self.entries = []
         options = {"allow_private": True, "read_timeout": 2, "connect_timeout": 2, **options}
-        return HttpClient(Connection(url, **options), lambda entry: self.entries.append(entry) or len(self.entries))
+        return HttpClient(
+            Connection(url, **options), lambda entry: self.entries.append(entry) or len(self.entries)
+        )
 
     def listen(self, *answers):
         listener = Listener(*answers)
@@ -116,10 +118,22 @@ class TestHttpClient(TransactionCase):
         self.assertFalse(listener.received, "not one byte reached it")
 
     def test_forbidden_addresses(self):
-        for address in ("10.0.0.1", "192.168.1.1", "169.254.169.254", "::1", "fe80::1%eth0", "::ffff:10.0.0.1", "0.0.0.0"):
+        for address in (
+            "10.0.0.1",
+            "192.168.1.1",
+            "169.254.169.254",
+            "::1",
+            "fe80::1%eth0",
+            "::ffff:10.0.0.1",
+            "0.0.0.0",
+        ):
             with self.assertRaises(http_client.ForbiddenTarget):
                 http_client.check_address(address, allow_private=False)
-        for address in ("0.0.0.0", "::", "224.0.0.1"):  # suite-check: ok addresses to refuse, nothing is bound to them
+        for address in (
+            "0.0.0.0",
+            "::",
+            "224.0.0.1",
+        ):  # suite-check: ok addresses to refuse, nothing is bound to them
             with self.assertRaises(http_client.ForbiddenTarget):
                 http_client.check_address(address, allow_private=True)
         http_client.check_address("93.184.216.34", allow_private=False)

@@ -44,7 +44,9 @@ class TestMasking(ApiCase):
                 }
             )
             log = logs.browse(number)
-            columns = [name for name in log._fields if name not in ("id", "request_sha256", "response_sha256")]
+            columns = [
+                name for name in log._fields if name not in ("id", "request_sha256", "response_sha256")
+            ]
             stored = str(log.read(columns)) + str(log.export_data(["request_body", "response_body", "curl"]))
             leaks += [(name, text) for text in hidden if text in stored]
             checked += 1
@@ -81,7 +83,9 @@ class TestMasking(ApiCase):
             operation = self.operations._open(self.values())
             operation._move("sent")
             self.env.flush_all()
-            operation._apply(Finding("unknown", "no_answer", text, {"decline_message": text, "customer_receipt": text}))
+            operation._apply(
+                Finding("unknown", "no_answer", text, {"decline_message": text, "customer_receipt": text})
+            )
             stored = [
                 str(operation.read()),
                 str(operation.message_ids.mapped("body")),
@@ -90,5 +94,7 @@ class TestMasking(ApiCase):
             ]
             leaks += [(name, secret) for secret in hidden if secret in "".join(stored)]
             checked += 1
-        print(f"\nmasking: {checked} probes through operations and chatter")  # suite-check: ok a figure to show
+        print(
+            f"\nmasking: {checked} probes through operations and chatter"
+        )  # suite-check: ok a figure to show
         self.assertFalse(leaks)

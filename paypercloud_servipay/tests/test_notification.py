@@ -134,4 +134,6 @@ class TestNotificationCommitted(CommittedCase):
         domain = [("dedupe_key", "=", "eight")]
         with self.environment() as env:
             notification = env["servipay.notification"].search(domain)
-            self.assertEqual((len(notification), notification.copies, notification.state), (1, 8, "processed"))
+            self.assertEqual(
+                (len(notification), notification.copies, notification.state), (1, 8, "processed")
+            )

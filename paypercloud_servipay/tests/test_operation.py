@@ -53,7 +53,12 @@ class TestOperation(ApiCase):
 
     def test_state_and_intent_cannot_be_written(self):
         operation = self.operation_in("pending")
-        for values in ({"state": "approved"}, {"amount": 1}, {"idempotency_key": "x"}, {"terminal_id": False}):
+        for values in (
+            {"state": "approved"},
+            {"amount": 1},
+            {"idempotency_key": "x"},
+            {"terminal_id": False},
+        ):
             with self.assertRaises(UserError):
                 operation.write(values)
             with self.assertRaises(UserError):
@@ -122,7 +127,12 @@ class TestOperation(ApiCase):
         values = self.values()
         self.operations._open(values)
         usd = self.env.ref("base.USD").id
-        for change in ({"amount": 13}, {"currency_id": usd}, {"kind": "refund"}, {"terminal_id": self.terminal.id}):
+        for change in (
+            {"amount": 13},
+            {"currency_id": usd},
+            {"kind": "refund"},
+            {"terminal_id": self.terminal.id},
+        ):
             with self.assertRaises(UserError):
                 self.operations._open({**values, **change})
 
@@ -185,7 +195,9 @@ class TestOperation(ApiCase):
 
     def test_dialogs(self):
         paid = self.paid()
-        dialog = self.env["servipay.operation.refund"].with_user(self.manager).create({"operation_id": paid.id})
+        dialog = (
+            self.env["servipay.operation.refund"].with_user(self.manager).create({"operation_id": paid.id})
+        )
         self.assertAlmostEqual(dialog.amount, 12.34)
         dialog.amount = 2
         first, second = dialog.action_confirm(), dialog.action_confirm()
@@ -237,7 +249,9 @@ class TestOperation(ApiCase):
             waits.append((operation.next_inquiry_at - fields.Datetime.now()).total_seconds())
         self.assertEqual(operation.state, "unknown")
         self.assertGreater(waits[-1], waits[1])
-        operation.write({"sent_at": fields.Datetime.now() - timedelta(days=8), "next_inquiry_at": fields.Datetime.now()})
+        operation.write(
+            {"sent_at": fields.Datetime.now() - timedelta(days=8), "next_inquiry_at": fields.Datetime.now()}
+        )
         self.operations._cron_settle()
         self.assertFalse(operation.next_inquiry_at)
         self.assertIn("stopped asking", operation.explanation)

@@ -129,7 +129,14 @@ class TestSurvival(CommittedCase):
             )
             return (
                 env["servipay.api.tester"]
-                .create({"company_id": self.company.id, "endpoint_id": endpoint.id, "amount": 7, "currency_id": self.eur.id})
+                .create(
+                    {
+                        "company_id": self.company.id,
+                        "endpoint_id": endpoint.id,
+                        "amount": 7,
+                        "currency_id": self.eur.id,
+                    }
+                )
                 .id
             )
 

@@ -77,9 +77,14 @@ class ServipayApiTester(models.TransientModel):
     # one dialog is one intent: pressing "Call API" twice, or Odoo running the request again, is one payment
     intent_key = fields.Char(default=lambda self: str(uuid.uuid4()), readonly=True)
     called = fields.Boolean(readonly=True)
-    result_state = fields.Char("Outcome", readonly=True)
+    result_state = fields.Selection(
+        lambda self: self.env["servipay.operation"]._fields["state"]._description_selection(self.env),
+        "Outcome",
+        readonly=True,
+    )
     result_kind = fields.Selection(
-        [("success", "Success"), ("warning", "Warning"), ("danger", "Danger"), ("info", "Info")], readonly=True
+        [("success", "Success"), ("warning", "Warning"), ("danger", "Danger"), ("info", "Info")],
+        readonly=True,
     )
     result_message = fields.Text(readonly=True)
     http_status = fields.Integer("HTTP status", readonly=True)
@@ -135,7 +140,16 @@ class ServipayApiTester(models.TransientModel):
             tester.warnings = "\n".join(text for _code, text in tester.company_id._servipay_warnings())
 
     @api.depends(
-        *("endpoint_id", "amount", "currency_id", "pos_id", "terminal_pid", "reference", "external_ref", "period"),
+        *(
+            "endpoint_id",
+            "amount",
+            "currency_id",
+            "pos_id",
+            "terminal_pid",
+            "reference",
+            "external_ref",
+            "period",
+        ),
         *("date", "date_from", "date_to", "company_id"),
     )
     def _compute_preview(self):
@@ -206,8 +220,10 @@ class ServipayApiTester(models.TransientModel):
     def _call_start(self):
         """Purchase, refund, void, reconciliation: an operation is committed before anything leaves."""
         operations = self.env["servipay.operation"].sudo()
-        terminal = self.env["servipay.terminal"].sudo()._find_or_create(
-            self.company_id, "paypercloud", self.terminal_pid
+        terminal = (
+            self.env["servipay.terminal"]
+            .sudo()
+            ._find_or_create(self.company_id, "paypercloud", self.terminal_pid)
         )
         values = {
             "company_id": self.company_id.id,
@@ -233,7 +249,9 @@ class ServipayApiTester(models.TransientModel):
             return {"amount": self.amount, "currency_id": self.currency_id.id}
         if not original:
             raise UserError(
-                _("Choose the operation to refund or void: Odoo must know how much of it is left. Nothing was sent.")
+                _(
+                    "Choose the operation to refund or void: Odoo must know how much of it is left. Nothing was sent."
+                )
             )
         amount = original.refundable_amount if self.endpoint_key == "void" else self.amount
         return {"amount": amount, "currency_id": original.currency_id.id, "original_id": original.id}
@@ -361,7 +379,12 @@ class ServipayApiTester(models.TransientModel):
 
     def _open(self, model, record):
         self.ensure_one()
-        return {"type": "ir.actions.act_window", "res_model": model, "res_id": record.id, "views": [(False, "form")]}
+        return {
+            "type": "ir.actions.act_window",
+            "res_model": model,
+            "res_id": record.id,
+            "views": [(False, "form")],
+        }
 
 
 def _pretty(text):

@@ -14,7 +14,12 @@ class ServipayOperationRefund(models.TransientModel):
     currency_id = fields.Many2one(related="operation_id.currency_id")
     refundable_amount = fields.Monetary(related="operation_id.refundable_amount")
     amount = fields.Monetary(
-        "Amount to refund", compute="_compute_amount", precompute=True, store=True, readonly=False, required=True
+        "Amount to refund",
+        compute="_compute_amount",
+        precompute=True,
+        store=True,
+        readonly=False,
+        required=True,
     )
     idempotency_key = fields.Char(default=lambda self: str(uuid.uuid4()), required=True, readonly=True)
 

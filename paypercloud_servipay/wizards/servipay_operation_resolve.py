@@ -9,9 +9,13 @@ class ServipayOperationResolve(models.TransientModel):
     operation_id = fields.Many2one("servipay.operation", required=True, ondelete="cascade")
     explanation = fields.Text(related="operation_id.explanation")
     outcome = fields.Selection(
-        [("approved", "It was paid"), ("failed", "It was not paid")], required=True, string="What became of the money?"
+        [("approved", "It was paid"), ("failed", "It was not paid")],
+        required=True,
+        string="What became of the money?",
     )
-    reason = fields.Char("How do you know?", required=True, help="Stored with your name, and shown to accountants.")
+    reason = fields.Char(
+        "How do you know?", required=True, help="Stored with your name, and shown to accountants."
+    )
 
     def action_confirm(self):
         """Settle the operation by the manager's word."""

@@ -8,14 +8,15 @@ import time
 from pathlib import Path
 
 import pytest
-from api import masking
-from api.masking import LogFilter, Masker, clip, is_secret_name, mask_pan
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from api import masking
+from api.masking import LogFilter, Masker, clip, is_secret_name, mask_pan
+
 # the corpus lives with the addon's own tests, which push it through log rows, chatter and exports
 sys.path.append(str(Path(masking.__file__).parents[1] / "tests"))
-from masking_corpus import BENIGN, CARDS, NAMES, probes  # noqa: E402
+from masking_corpus import BENIGN, CARDS, NAMES, probes
 
 PROBES = list(probes())
 
@@ -63,7 +64,8 @@ def test_names(name):
 
 
 @pytest.mark.parametrize(
-    "name", "shipping spinner company keyboard key status reference authorization_code track_id posId pid amount".split()
+    "name",
+    "shipping spinner company keyboard key status reference authorization_code track_id posId pid amount".split(),
 )
 def test_harmless_names(name):
     assert not is_secret_name(name)
@@ -78,7 +80,12 @@ def test_extra_names():
 
 def test_headers():
     headers = Masker(values=("another-secret",)).headers(
-        [("Authorization", "Bearer abc"), ("X-Api-Key", "k"), ("X-Note", "has another-secret"), ("Idempotency-Key", "i1")]
+        [
+            ("Authorization", "Bearer abc"),
+            ("X-Api-Key", "k"),
+            ("X-Note", "has another-secret"),
+            ("Idempotency-Key", "i1"),
+        ]
     )
     assert headers == {
         "Authorization": "Bearer ***",
@@ -174,7 +181,10 @@ texts = st.one_of(st.text(), st.text(string.printable), st.text('{}[]"=&:<>\\ 4,
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.one_of(texts, st.binary()), st.sampled_from(["", "application/json", "text/xml", "text/plain; charset=utf-16"]))
+@given(
+    st.one_of(texts, st.binary()),
+    st.sampled_from(["", "application/json", "text/xml", "text/plain; charset=utf-16"]),
+)
 @example('{"pan": {"a": 1}, "pan": "4111111111111111"}', "application/json")
 @example("pan=%FF", "")
 def test_never_raises_and_is_idempotent(body, content_type):

@@ -1,11 +1,11 @@
 /** @odoo-module */
-import { registry } from "@web/core/registry";
+import {registry} from "@web/core/registry";
 
 // 17.0 marks test tours with a key that 18.0 and later refuse
 const is17 = !registry.category("web_tour.tours").validationSchema;
 
 registry.category("web_tour.tours").add("servipay_api_tester", {
-    ...(is17 ? { test: true } : {}),
+    ...(is17 ? {test: true} : {}),
     steps: () => [
         {
             content: "open the app",
@@ -39,7 +39,7 @@ registry.category("web_tour.tours").add("servipay_api_tester", {
         },
         {
             content: "it is pending",
-            trigger: 'div[name="result_state"]:contains("pending")',
+            trigger: 'div[name="result_state"]:contains("Pending")',
             run: () => {},
         },
         {
@@ -49,7 +49,7 @@ registry.category("web_tour.tours").add("servipay_api_tester", {
         },
         {
             content: "it is approved",
-            trigger: 'div[name="result_state"]:contains("approved")',
+            trigger: 'div[name="result_state"]:contains("Approved")',
             run: () => {},
         },
     ],
