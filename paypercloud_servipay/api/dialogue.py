@@ -1,7 +1,7 @@
 """How an operation is sent, inquired and cancelled on a REST terminal API: generators without any IO.
 
-Each generator yields a :class:`Call`, is sent a :class:`Reply` and returns a ``Finding``. What is uncertain stays
-uncertain here: only the provider's own words make an operation approved, declined, cancelled or failed.
+Each generator yields a :class:`Call`, is sent a :class:`Reply` and returns a ``Finding``. What is uncertain
+stays uncertain here: only the provider's own words make an operation approved, declined, cancelled or failed.
 Source: protocols/paypercloud.md, 3 to 5.
 """
 
@@ -34,7 +34,10 @@ WORTH_SAYING = (
 
 @dataclass(frozen=True)
 class Intent:
-    """What an operation asks for. ``amount`` in major units (None for a reconciliation), ``sent_on`` YYYY-MM-DD."""
+    """What an operation asks for.
+
+    ``amount`` in major units (None for a reconciliation), ``sent_on`` YYYY-MM-DD.
+    """
 
     kind: str
     reference: str
@@ -62,8 +65,8 @@ class Call:
 class Reply:
     """What came back: an ``outcome.Outcome``, or why there is none.
 
-    ``error_class`` is one of configuration, not_sent, outcome_unknown, undecodable; ``sent`` says whether a byte left.
-    """
+    ``error_class`` is one of configuration, not_sent, outcome_unknown, undecodable; ``sent`` says whether a
+    byte left."""
 
     outcome: object = None
     error_class: str = ""
@@ -95,7 +98,10 @@ def inquire(document, intent):
 
 
 def cancel(document, intent):
-    """Wish for a cancellation, then ask what became of the operation. A cancelled operation may still end approved."""
+    """Wish for a cancellation, then ask what became of the operation.
+
+    A cancelled operation may still end approved.
+    """
     reply = yield Call("operation_cancel", {"operation_id": intent.external_ref})
     refused = reply.outcome is not None and reply.outcome.error_class in ("validation", "busy", "not_found")
     verdict = yield from inquire(document, intent)
@@ -141,7 +147,10 @@ def _no_verdict(reply):
 
 
 def _weigh(status, result):
-    """Status and result together: an approval needs both, a refusal needs one that the other does not contradict."""
+    """Status and result together:
+
+    an approval needs both, a refusal needs one that the other does not contradict.
+    """
     verdict = status.outcome.state
     answer = result.outcome.state if result.outcome is not None else None
     reason = result.outcome.reason if result.outcome is not None else ""
@@ -186,8 +195,8 @@ def _look_up(document, intent):
 def _compared(document, intent, found, *replies):
     """``found``, unless an answer states something else than what was asked: then it is about something else.
 
-    An approval keeps its state and carries the mismatches, which bar it; a refusal of something else settles nothing.
-    """
+    An approval keeps its state and carries the mismatches, which bar it; a refusal of something else settles
+    nothing."""
     asked = outcomes.Asked(
         amount=intent.amount,
         currency=intent.currency,

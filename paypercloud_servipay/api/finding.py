@@ -8,10 +8,13 @@ class Finding:
     """One thing learned about an operation.
 
     :param state: a state of ``states.STATES``, or None when nothing was learned about the money
-    :param reason: slug that says why, in a person's words elsewhere: "", "not_sent", "no_answer", "unreadable", ...
+    :param reason: slug that says why, in a person's words elsewhere: "", "not_sent", "no_answer",
+        "unreadable", ...
     :param detail: the provider's or the transport's own words, already masked
-    :param values: facts for the operation's fields, e.g. ``{"external_ref": "42", "approved_amount": Decimal("12.00")}``
-    :param mismatches: differences between what was asked and what the answer states; any of them bars "approved"
+    :param values: facts for the operation's fields, e.g. ``{"external_ref": "42", "approved_amount":
+        Decimal("12.00")}``
+    :param mismatches: differences between what was asked and what the answer states; any of them bars
+        "approved"
     :param latency: milliseconds of the last answer, None when there was none
     """
 

@@ -1,8 +1,9 @@
 """Nothing that a thief could use may reach a log row, the server log, the chatter or an export.
 
-Everything written there passes through a :class:`Masker` first. It hides secrets by the name they stand under, by their
-own value in every usual encoding, and card numbers by their check digit (first six and last four stay). What support
-needs stays readable: references, status words, amounts, identifiers, the last four digits.
+Everything written there passes through a :class:`Masker` first. It hides secrets by the name they stand
+under, by their own value in every usual encoding, and card numbers by their check digit (first six and last
+four stay). What support needs stays readable: references, status words, amounts, identifiers, the last four
+digits.
 
 It never raises, keeps JSON valid, gives the same text when it is applied twice, and takes linear time.
 Source: design/conventions.md, 2.6; the names are those of the providers' protocols (protocols/*.md).
@@ -21,15 +22,18 @@ MIN_VALUE = 6  # shorter literal secrets would destroy ordinary text
 MAX_DEPTH = 30
 MAX_RUN = 200  # digits
 
-# A name is split into words ("x-api-key", "xApiKey" -> x api key). It is secret when some of its words, joined, stand here...
+# A name is split into words ("x-api-key", "xApiKey" -> x api key). It is secret when some of its words,
+# joined, stand here...
 SECRET_PARTS = frozenset(
     """
-    apikey apisecret accesskey secretkey privatekey clientsecret sharedsecret secret token bearer jwt password passwd pwd
-    pswd passphrase sha shasign shain shaout hmac signature cardnumber cardno pan primaryaccountnumber cvv cvv2 cvc cvc2
-    cvx cvn track1 track2 track3 trackdata pin pinblock iban cookie setcookie porteur dateval credentials
+    apikey apisecret accesskey secretkey privatekey clientsecret sharedsecret secret token bearer jwt
+    password passwd pwd pswd passphrase sha shasign shain shaout hmac signature
+    cardnumber cardno pan primaryaccountnumber cvv cvv2 cvc cvc2 cvx cvn track1 track2 track3
+    trackdata pin pinblock iban cookie setcookie porteur dateval credentials
     """.split()
 )
-# ... or when all of them, joined, stand here: as a part these words are harmless (authorization_code, track_id)
+# ... or when all of them, joined, stand here: as a part these words are harmless (authorization_code,
+# track_id)
 SECRET_NAMES = frozenset(
     "authorization proxyauthorization auth track cle cookie2 sessionid csrftoken".split()
 )
@@ -48,7 +52,8 @@ _SCHEME = re.compile(r"\b(Bearer|Basic|Digest|Token)([ \t]+)(?=\S*[\d=_.]|\S{20}
 _USERINFO = re.compile(r"(://)[^/\s:@'\"]{1,256}:[^/\s@'\"]{1,256}@")
 _CURL_USER = re.compile(r"(\s(?:-u|--user|--proxy-user)[ =]+['\"]?)[^\s'\":]{1,256}:[^\s'\"]{1,256}")
 _NAME = re.compile(
-    r"(?<![\w.%-])(?P<name>[A-Za-z_%][\w.%-]*(?: [A-Za-z_][\w.-]*){0,2})\\?[\"']?\s{0,3}(?:=>|[=:](?!//))\s{0,3}"
+    r"(?<![\w.%-])(?P<name>[A-Za-z_%][\w.%-]*(?: [A-Za-z_][\w.-]*){0,2})"
+    r"\\?[\"']?\s{0,3}(?:=>|[=:](?!//))\s{0,3}"
 )
 _VALUE = re.compile(
     r"[{\[][^{}\[\]]{0,2000}[}\]]|\\\"[^\"\\]*\\\"|\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|[^\s,;&\"'<>{}\[\]\\()]*"
@@ -58,7 +63,8 @@ _LINE = re.compile(
     r"(?<![\w-])((?:proxy-)?authorization|(?:set-)?cookie2?)([\"']?\s{0,3}[:=]\s{0,3})[^\r\n'\"]+", re.I
 )
 _SPOKEN = re.compile(
-    r"\b((?:api|secret|private|access|client)[ _-](?:key|secret|token))(\s{0,3}(?:[:=]|is)\s{0,3}[\"']?)[^\s\"',;&]+",
+    r"\b((?:api|secret|private|access|client)[ _-](?:key|secret|token))"
+    r"(\s{0,3}(?:[:=]|is)\s{0,3}[\"']?)[^\s\"',;&]+",
     re.I,
 )
 _ELEMENT = re.compile(r"<([\w:.-]{1,100})(?=[\s/>])([^<>]*)>(<!\[CDATA\[[^\]]{0,2000}\]\]>|[^<]+)")
@@ -97,10 +103,9 @@ def _is_card_name(name):
 def mask_pan(text):
     """``text`` with every card number reduced to its first six and last four digits.
 
-    A run of 13 to 19 digits (single separators allowed, any script's digits) with a right check digit is one. In a longer
-    or wrong run a card number may stand between other digits ("16" + number): windows of 15 and 16 digits that begin like
-    one are looked for. Rather a number too many is hidden than one too few.
-    """
+    A run of 13 to 19 digits (single separators allowed, any script's digits) with a right check digit is one.
+    In a longer or wrong run a card number may stand between other digits ("16" + number): windows of 15 and
+    16 digits that begin like one are looked for. Rather a number too many is hidden than one too few."""
     return _DIGIT_RUN.sub(_mask_run, _TRACK.sub(_mask_track, text))
 
 
@@ -198,12 +203,18 @@ class Masker:
         return self.text(base) + mark + (self._form(query) if mark else "")
 
     def headers(self, headers):
-        """``{name: value}`` of a mapping or of pairs; an authentication scheme stays, what follows it goes."""
+        """``{name: value}`` of a mapping or of pairs.
+
+        An authentication scheme stays, what follows it goes.
+        """
         pairs = headers.items() if hasattr(headers, "items") else headers
         return {str(name): self._header(str(name), str(value)) for name, value in pairs}
 
     def body(self, body, content_type=""):
-        """A request's or answer's body (bytes or str) as text; what is no text becomes its size and SHA-256."""
+        """A request's or answer's body (bytes or str) as text.
+
+        What is no text becomes its size and SHA-256.
+        """
         text = _decode(body, content_type)
         if text is None:
             return f"[binary {len(body)} bytes sha256 {hashlib.sha256(body).hexdigest()}]"
@@ -294,7 +305,10 @@ class Masker:
         return self._values.sub(HIDDEN, text) if self._values else text
 
     def _pairs(self, text):
-        """``name=value``, ``"name": "value"`` and the like inside any text, values nested in values included."""
+        """``name=value``, ``"name":
+
+        "value"`` and the like inside any text, values nested in values included.
+        """
         done, position = [], 0
         for match in _NAME.finditer(text):
             name = unquote_plus(match["name"])
@@ -375,7 +389,7 @@ def _is_form(text):
 
 
 def _no_twins(pairs):
-    """A dict; ValueError for a key that stands twice, as one of its values would be lost from sight, not from the text."""
+    """A dict; ValueError for a key that stands twice, as one value would be lost from sight."""
     result = dict(pairs)
     if len(result) != len(pairs):
         raise ValueError("duplicate key")

@@ -1,7 +1,8 @@
-"""The one HTTP client of the suite: a driver on ``requests`` that never guesses what a broken connection means.
+"""The one HTTP client of the suite: a driver on ``requests`` that never guesses what a broken connection
+means.
 
-It knows, byte by byte, whether a request began to leave. That is the whole difference between "nothing was taken, try
-again" and "the payment may have been made". It opens no cursor and may be used from any thread.
+It knows, byte by byte, whether a request began to leave. That is the whole difference between "nothing was
+taken, try again" and "the payment may have been made". It opens no cursor and may be used from any thread.
 """
 
 import ipaddress
@@ -35,9 +36,9 @@ RETRY_STATUS = {429, 502, 503, 504}
 class ApiError(Exception):
     """A request that brought no usable HTTP answer.
 
-    ``sent`` is the fact that matters for money: False means that not one byte of the request left this server.
-    ``error_class`` is one of configuration, not_sent, outcome_unknown, undecodable. ``log_id`` is the log row.
-    """
+    ``sent`` is the fact that matters for money: False means that not one byte of the request left this
+    server. ``error_class`` is one of configuration, not_sent, outcome_unknown, undecodable. ``log_id`` is the
+    log row."""
 
     def __init__(self, error_class, message, sent, log_id=False):
         super().__init__(message)
@@ -48,7 +49,10 @@ class ApiError(Exception):
 
 @dataclass(frozen=True)
 class Connection:
-    """How to reach a server. Times in seconds; ``ca_bundle`` is PEM text that is trusted besides the usual roots."""
+    """How to reach a server.
+
+    Times in seconds; ``ca_bundle`` is PEM text that is trusted besides the usual roots.
+    """
 
     base_url: str
     read_timeout: float = 30
@@ -62,8 +66,8 @@ class Connection:
 class Response:
     """An HTTP answer, whatever its status. ``duration`` in milliseconds, of the last attempt.
 
-    ``repeated`` tells that an earlier try of the same request may have arrived: a refusal then says nothing about it.
-    """
+    ``repeated`` tells that an earlier try of the same request may have arrived: a refusal then says nothing
+    about it."""
 
     status: int
     headers: dict
@@ -88,7 +92,10 @@ class ForbiddenTarget(Exception):
 
 
 def check_address(address, allow_private):
-    """Refuse addresses inside the network unless the administrator allows them (``address``: IPv4 or IPv6 text)."""
+    """Refuse addresses inside the network unless the administrator allows them (``address``:
+
+    IPv4 or IPv6 text).
+    """
     ip = ipaddress.ip_address(address.partition("%")[0])
     ip = getattr(ip, "ipv4_mapped", None) or ip
     if ip.is_multicast or ip.is_unspecified or not (ip.is_global or allow_private):
@@ -98,8 +105,8 @@ def check_address(address, allow_private):
 def check_base_url(url, allow_private=False):
     """Return a list of slugs that say what is wrong with a base URL (empty: nothing).
 
-    https only, except to an address of this machine when private targets are allowed; no user, query or fragment.
-    """
+    https only, except to an address of this machine when private targets are allowed; no user, query or
+    fragment."""
     problems = []
     try:
         parts = urlsplit(url)
@@ -133,7 +140,7 @@ def _guarded(base, attempt, connection):
     """Return a urllib3 connection class that watches when bytes leave and whom they reach."""
 
     class Guarded(base):
-        def connect(self):
+        def connect(self):  # pylint: disable=missing-return
             super().connect()
             attempt.sockets.append(self.sock)
             # checked on the open socket: a name may change its address between a look-up and its use
@@ -160,7 +167,7 @@ class _Adapter(HTTPAdapter):
         kwargs["timeout"] = (self._connection.connect_timeout, self._connection.read_timeout)
         return super().send(request, **kwargs)
 
-    def init_poolmanager(self, *args, **kwargs):
+    def init_poolmanager(self, *args, **kwargs):  # pylint: disable=missing-return
         super().init_poolmanager(*args, ssl_context=self._ssl_context(), **kwargs)
         pools = {}
         for scheme, pool, link in (
@@ -184,7 +191,10 @@ class _Adapter(HTTPAdapter):
 
 @contextmanager
 def _deadline(attempt, seconds):
-    """Cut the attempt's sockets after ``seconds``: a read time-out starts anew with each byte that drips in."""
+    """Cut the attempt's sockets after ``seconds``:
+
+    a read time-out starts anew with each byte that drips in.
+    """
 
     def cut():
         attempt.expired = True
@@ -217,8 +227,8 @@ class HttpClient:
     def send(self, request, label=""):
         """Send an ``api.request.Request`` and return a Response; raise ApiError when there is none.
 
-        What provably did not leave is tried again; what may have arrived only when ``request.retry`` is "always".
-        """
+        What provably did not leave is tried again; what may have arrived only when ``request.retry`` is
+        "always"."""
         correlation_id, repeated, number = uuid.uuid4().hex, False, 1
         while True:
             try:
@@ -243,7 +253,7 @@ class HttpClient:
         return not error.sent or request.retry == "always"
 
     def _pause(self, number, retry_after=None):
-        seconds = 0.2 * 2**number + random.uniform(0, 0.2)
+        seconds = 0.2 * 2**number + random.uniform(0, 0.2)  # noqa: S311  (jitter)
         if retry_after and retry_after.strip().isdigit():
             seconds = min(int(retry_after), MAX_RETRY_AFTER)
         time.sleep(seconds)
@@ -348,7 +358,7 @@ class HttpClient:
 
 
 def _cause(error, wanted):
-    """Return the first exception of class ``wanted`` in the chain of ``error`` (urllib3 keeps some in args)."""
+    """Return the first exception of class ``wanted`` in the chain of ``error`` (some are in args)."""
     seen, queue = set(), [error]
     while queue:
         current = queue.pop()

@@ -1,9 +1,9 @@
 """A transaction of its own: the one place where this suite commits.
 
-Odoo runs a request up to five times when its transaction collides with another one, and throws away what it wrote when it
-fails. What must not be repeated or forgotten (an operation, a log row, an answer) is therefore written in a short
-transaction of its own, which commits before anything leaves the server and again as soon as an answer is there.
-"""
+Odoo runs a request up to five times when its transaction collides with another one, and throws away what it
+wrote when it fails. What must not be repeated or forgotten (an operation, a log row, an answer) is therefore
+written in a short transaction of its own, which commits before anything leaves the server and again as soon
+as an answer is there."""
 
 import logging
 import random
@@ -23,11 +23,10 @@ _RETRY = {errorcodes.SERIALIZATION_FAILURE, errorcodes.DEADLOCK_DETECTED, errorc
 def in_own_transaction(env, work):
     """Run ``work(env2)`` as superuser in a transaction of its own, commit it and return what it returned.
 
-    ``work`` only touches the database, as it is run again when the transaction collides with another one: no request, no
-    e-mail, no sleep in it. It returns plain values or ids, never records, because their cursor is closed afterwards. The
-    caller's own transaction does not see what was written until it ends (REPEATABLE READ), and must not hold a lock on
-    the rows that ``work`` changes.
-    """
+    ``work`` only touches the database, as it is run again when the transaction collides with another one: no
+    request, no e-mail, no sleep in it. It returns plain values or ids, never records, because their cursor is
+    closed afterwards. The caller's own transaction does not see what was written until it ends (REPEATABLE
+    READ), and must not hold a lock on the rows that ``work`` changes."""
     for attempt in range(1, TRIES + 1):
         try:
             with env.registry.cursor() as cr:
@@ -41,7 +40,7 @@ def in_own_transaction(env, work):
             if error.pgcode not in _RETRY or attempt == TRIES:
                 raise
             _logger.info("transaction of its own collided (%s), try %s", error.pgcode, attempt + 1)
-            time.sleep(random.uniform(0, 0.02 * 2**attempt))
+            time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311  (jitter)
     # in tests both cursors share one connection, and an integrator may read on in the same request
     env.invalidate_all()
     return result

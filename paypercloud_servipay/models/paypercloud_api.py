@@ -1,4 +1,7 @@
-"""The PayperCloud API as plain Python: a profile document, credentials and an HTTP client. Opens no cursor."""
+"""The PayperCloud API as plain Python:
+
+a profile document, credentials and an HTTP client. Opens no cursor.
+"""
 
 from dataclasses import dataclass, field
 
@@ -26,11 +29,17 @@ class PaypercloudApi:
     last: object = field(default=None, init=False)  # http_client.Response of the last call, for the tester
 
     def build(self, endpoint, values):
-        """Return the ``api.request.Request`` for a call; ProtocolError when a variable is missing or malformed."""
+        """Return the ``api.request.Request`` for a call.
+
+        ProtocolError when a variable is missing or malformed.
+        """
         return request.build(self.document, endpoint, values, self.credentials, user_agent=AGENT)
 
     def call(self, call):
-        """Make one ``dialogue.Call`` and return its ``dialogue.Reply``; never raises for what the network does."""
+        """Make one ``dialogue.Call`` and return its ``dialogue.Reply``.
+
+        Never raises for what the network does.
+        """
         self.last = None
         try:
             prepared = self.build(call.endpoint, call.values)

@@ -71,7 +71,8 @@ class ResCompany(models.Model):
     servipay_responsible_id = fields.Many2one(
         "res.users",
         "Payments to check are assigned to",
-        help="Gets an activity for every operation that is unknown or failed. Without one: the first manager.",
+        help="Gets an activity for every operation that is unknown or failed. Without one: the first "
+        "manager.",
     )
 
     # ------------------------------------------------------------------
@@ -132,9 +133,8 @@ class ResCompany(models.Model):
     def _paypercloud_get_credentials(self, record=None):
         """Return the ``Credentials`` for a call made for ``record`` (an operation, a terminal, or nothing).
 
-        The one place that decides which key is used: an addon that knows a more specific key (of a point of sale, of a
-        payment method) overrides this method. Missing parts are empty strings.
-        """
+        The one place that decides which key is used: an addon that knows a more specific key (of a point of
+        sale, of a payment method) overrides this method. Missing parts are empty strings."""
         self.ensure_one()
         company = self.sudo()
         return Credentials(
@@ -144,7 +144,10 @@ class ResCompany(models.Model):
         )
 
     def _servipay_connection(self):
-        """Return the ``http_client.Connection`` of the PayperCloud API; UserError when there is no address."""
+        """Return the ``http_client.Connection`` of the PayperCloud API.
+
+        UserError when there is no address.
+        """
         self.ensure_one()
         if not self.servipay_base_url:
             raise UserError(
@@ -170,7 +173,7 @@ class ResCompany(models.Model):
         return profile
 
     def _servipay_test_connection(self, terminal=None):
-        """Ask for the last reconciliation, which moves nothing, and return a notification that says what came back."""
+        """Ask for the last reconciliation, which moves nothing; return a notification about it."""
         self.ensure_one()
         common = {"terminal_id": terminal.id} if terminal else {}
         api_client = self._paypercloud_api(terminal, terminal_pid=terminal.pid if terminal else "", **common)
@@ -257,7 +260,8 @@ class ResCompany(models.Model):
         return {
             "malformed": _("The Base URL must look like https://host/path."),
             "not_https": _(
-                "The Base URL must begin with https:// (http:// is accepted when addresses inside the network "
+                "The Base URL must begin with https:// (http:// is accepted when addresses inside the "
+                "network "
                 "are allowed)."
             ),
             "has_user": _("The Base URL must not contain a user or a password."),

@@ -5,11 +5,10 @@ In ``odoo.conf``::
     [servipay]
     secret_keys = <new key>,<old key>
 
-Keys are Fernet keys (``python3 -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"``). The
-first one seals, all of them open, so a key is replaced by putting the new one in front and pressing *Encrypt stored
-secrets* in the settings. In a container the environment variable ``SERVIPAY_SECRET_KEYS`` does the same. Without keys
-secrets are stored as they are.
-"""
+Keys are Fernet keys (``python3 -c "from cryptography.fernet import Fernet;
+print(Fernet.generate_key().decode())"``). The first one seals, all of them open, so a key is replaced by
+putting the new one in front and pressing *Encrypt stored secrets* in the settings. In a container the
+environment variable ``SERVIPAY_SECRET_KEYS`` does the same. Without keys secrets are stored as they are."""
 
 import configparser
 import os
@@ -39,7 +38,10 @@ class ServipaySecretBox(models.AbstractModel):
         return PREFIX + self._box().encrypt(secret.encode()).decode() if self._has_keys() else secret
 
     def _unseal(self, stored):
-        """Return the secret that :meth:`_seal` was given, "" for none; UserError when no configured key opens it."""
+        """Return the secret that :meth:`_seal` was given, "" for none.
+
+        UserError when no configured key opens it.
+        """
         if not stored or not stored.startswith(PREFIX):
             return stored or ""
         try:
@@ -47,8 +49,10 @@ class ServipaySecretBox(models.AbstractModel):
         except InvalidToken as error:
             raise UserError(
                 _(
-                    "A stored secret is encrypted with a key that this server does not have. Put the key back into "
-                    "secret_keys in section [servipay] of the Odoo configuration file, or enter the secret again. "
+                    "A stored secret is encrypted with a key that this server does not have. Put the key "
+                    "back into "
+                    "secret_keys in section [servipay] of the Odoo configuration file, or enter the secret "
+                    "again. "
                     "Until then nothing is sent."
                 )
             ) from error
@@ -59,7 +63,8 @@ class ServipaySecretBox(models.AbstractModel):
         except ValueError as error:
             raise UserError(
                 _(
-                    "The option secret_keys in section [servipay] of the Odoo configuration file is not a list of "
+                    "The option secret_keys in section [servipay] of the Odoo configuration file is not a "
+                    "list of "
                     "Fernet keys. No payment request can be made until an administrator corrects it."
                 )
             ) from error

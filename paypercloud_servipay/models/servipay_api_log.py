@@ -71,19 +71,25 @@ class ServipayApiLog(models.Model):
     def init(self):
         """Indexes for the list, its usual filters and the purge: a million rows, newest first, under 50 ms.
 
-        Each holds the company, as the record rule asks for it: without it the count of a filter reads 10,000 rows. The
-        figures are in docs/performance.md, `./dev bench logs`.
-        """
+        Each holds the company, as the record rule asks for it: without it the count of a filter reads 10,000
+        rows. The figures are in docs/performance.md, `./dev bench logs`."""
         self.env.cr.execute(
             """
-            CREATE INDEX IF NOT EXISTS servipay_api_log_by_date ON servipay_api_log (create_date, company_id);
-            CREATE INDEX IF NOT EXISTS servipay_api_log_by_trouble ON servipay_api_log (id, outcome, company_id)
+            CREATE INDEX IF NOT EXISTS servipay_api_log_by_date
+                ON servipay_api_log (create_date, company_id);
+            CREATE INDEX IF NOT EXISTS servipay_api_log_by_trouble
+                ON servipay_api_log (id, outcome, company_id)
                 WHERE outcome NOT IN ('answered', 'received');
-            CREATE INDEX IF NOT EXISTS servipay_api_log_by_direction ON servipay_api_log (direction, id, company_id);
-            CREATE INDEX IF NOT EXISTS servipay_api_log_by_endpoint ON servipay_api_log (endpoint, id, company_id);
-            CREATE INDEX IF NOT EXISTS servipay_api_log_by_status ON servipay_api_log (http_status, id, company_id);
-            CREATE INDEX IF NOT EXISTS servipay_api_log_by_company ON servipay_api_log (company_id, id);
-            CREATE INDEX IF NOT EXISTS servipay_api_log_by_age ON servipay_api_log (company_id, create_date);
+            CREATE INDEX IF NOT EXISTS servipay_api_log_by_direction
+                ON servipay_api_log (direction, id, company_id);
+            CREATE INDEX IF NOT EXISTS servipay_api_log_by_endpoint
+                ON servipay_api_log (endpoint, id, company_id);
+            CREATE INDEX IF NOT EXISTS servipay_api_log_by_status
+                ON servipay_api_log (http_status, id, company_id);
+            CREATE INDEX IF NOT EXISTS servipay_api_log_by_company
+                ON servipay_api_log (company_id, id);
+            CREATE INDEX IF NOT EXISTS servipay_api_log_by_age
+                ON servipay_api_log (company_id, create_date);
             """
         )
 
@@ -104,7 +110,8 @@ class ServipayApiLog(models.Model):
             WITH RECURSIVE name AS (
                 (SELECT endpoint FROM servipay_api_log ORDER BY endpoint LIMIT 1)
                 UNION ALL
-                SELECT (SELECT endpoint FROM servipay_api_log WHERE endpoint > name.endpoint ORDER BY endpoint LIMIT 1)
+                SELECT (SELECT endpoint FROM servipay_api_log
+                         WHERE endpoint > name.endpoint ORDER BY endpoint LIMIT 1)
                   FROM name WHERE name.endpoint IS NOT NULL)
             SELECT endpoint FROM name WHERE endpoint IS NOT NULL
             """
@@ -120,8 +127,9 @@ class ServipayApiLog(models.Model):
     def _journal(self, masker=None, keep_bodies=True, **common):
         """Return the callable that writes one log row per exchange: ``journal(entry: dict) -> id or False``.
 
-        It masks first, writes in a transaction of its own, so that the row survives a rollback, and never raises: a
-        broken log must not break a payment. ``common`` are field values of every row (company_id, operation_id, ...).
+        It masks first, writes in a transaction of its own, so that the row survives a rollback, and never
+        raises: a broken log must not break a payment. ``common`` are field values of every row (company_id,
+        operation_id, ...).
 
         :param masker: an ``api.masking.Masker`` that knows the secrets in use
         :param keep_bodies: False stores size and checksum only
@@ -155,8 +163,8 @@ class ServipayApiLog(models.Model):
 def _purge_batch(env):
     """Delete one batch and return its size.
 
-    Each company is asked for its own old rows, so that an index bounds the work also when there is nothing to do.
-    """
+    Each company is asked for its own old rows, so that an index bounds the work also when there is nothing to
+    do."""
     env.cr.execute(
         """
         DELETE FROM servipay_api_log WHERE id IN (
@@ -165,7 +173,8 @@ def _purge_batch(env):
              CROSS JOIN LATERAL (
                 SELECT log.id FROM servipay_api_log log
                  WHERE log.company_id = company.id
-                   AND log.create_date < (now() AT TIME ZONE 'UTC') - company.servipay_log_days * interval '1 day'
+                   AND log.create_date < (now() AT TIME ZONE 'UTC')
+                                         - company.servipay_log_days * interval '1 day'
                    AND NOT EXISTS (
                        SELECT FROM servipay_operation operation
                         WHERE operation.id = log.operation_id
@@ -214,7 +223,10 @@ def _storable(text):
 
 
 def curl_command(method, url, headers, body):
-    """Return a shell command that repeats a (masked) request; ``headers`` is JSON text. All parts may be empty."""
+    """Return a shell command that repeats a (masked) request.
+
+    ``headers`` is JSON text. All parts may be empty.
+    """
     if not url or not method:
         return ""
     parts = ["curl", "-X", method, shlex.quote(url)]

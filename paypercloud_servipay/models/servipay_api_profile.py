@@ -20,7 +20,10 @@ STATES = [
 
 
 class ServipayApiProfile(models.Model):
-    """How to speak a terminal API, as data. The document of ``api.profile`` is the one truth; records mirror it."""
+    """How to speak a terminal API, as data.
+
+    The document of ``api.profile`` is the one truth; records mirror it.
+    """
 
     _name = "servipay.api.profile"
     _description = "API profile"
@@ -36,7 +39,8 @@ class ServipayApiProfile(models.Model):
         "Verified with the vendor",
         tracking=True,
         copy=False,
-        help="Tick it once the paths, fields and words were checked against the vendor's documentation or host.",
+        help="Tick it once the paths, fields and words were checked against the vendor's documentation "
+        "or host.",
     )
     note = fields.Text()
     base_path = fields.Char(required=True, default="/api/v2")
@@ -69,7 +73,8 @@ class ServipayApiProfile(models.Model):
     idempotency_header = fields.Char(default="Idempotency-Key", help="Leave empty to send none.")
     honours_idempotency = fields.Boolean(
         "Idempotency is guaranteed",
-        help="Tick only if the vendor guarantees that a repeated key is executed once: Odoo may then repeat a request "
+        help="Tick only if the vendor guarantees that a repeated key is executed once: Odoo may then "
+        "repeat a request "
         "that may have arrived.",
     )
     sync_response = fields.Boolean("The first answer is final")
@@ -165,7 +170,10 @@ class ServipayApiProfile(models.Model):
 
     @api.model
     def _import(self, text):
-        """Create a profile from the JSON text of an export and return it; UserError naming each wrong field."""
+        """Create a profile from the JSON text of an export and return it.
+
+        UserError naming each wrong field.
+        """
         try:
             document = json.loads(text)
         except (ValueError, RecursionError) as error:
@@ -188,7 +196,10 @@ class ServipayApiProfile(models.Model):
         return profiles.normalise(self._raw_document())
 
     def _raw_document(self):
-        """Return the document as the fields say, not validated; ProtocolError when a JSON field is not JSON."""
+        """Return the document as the fields say, not validated.
+
+        ProtocolError when a JSON field is not JSON.
+        """
         return {
             "format": profiles.FORMAT,
             "name": self.name,
@@ -316,7 +327,8 @@ class ServipayApiEndpoint(models.Model):
         """Return what each endpoint is for, in the reader's language."""
         return {
             "purchase": _(
-                "Start a payment on the terminal. The answer only says that it was accepted; ask for status and result."
+                "Start a payment on the terminal. The answer only says that it was accepted; ask for "
+                "status and result."
             ),
             "refund": _("Give money back on the terminal."),
             "void": _("Undo an operation of the current batch, in full."),
@@ -341,7 +353,7 @@ class ServipayApiEndpoint(models.Model):
     @api.constrains("key", "profile_id")
     def _check_key_once(self):
         for endpoint in self:
-            if len(endpoint.profile_id.endpoint_ids.filtered(lambda other: other.key == endpoint.key)) > 1:
+            if endpoint.profile_id.endpoint_ids.mapped("key").count(endpoint.key) > 1:
                 raise ValidationError(_("A profile has each endpoint once: %s", endpoint.name))
 
     def _document(self):

@@ -4,6 +4,7 @@ from collections import deque
 from datetime import timedelta
 
 import psycopg2
+from psycopg2 import sql
 
 from odoo import _, api, fields, models
 from odoo.exceptions import AccessError
@@ -120,15 +121,19 @@ class ServipayNotification(models.Model):
     def _insert_once(self, values):
         """Insert the row, or count one more copy of it; never an error between two that come at once."""
         columns = [name for name, value in values.items() if value is not False]
-        self.env.cr.execute(
-            f"""
-            INSERT INTO servipay_notification ({", ".join(columns)}, copies, attempts, create_date)
-            VALUES ({", ".join(["%s"] * len(columns))}, 1, 0, now() AT TIME ZONE 'UTC')
+        # suite-check: ok psycopg2's own composition of names and placeholders
+        query = sql.SQL(
+            """
+            INSERT INTO servipay_notification ({columns}, copies, attempts, create_date)
+            VALUES ({values}, 1, 0, now() AT TIME ZONE 'UTC')
             ON CONFLICT (provider, dedupe_key) DO UPDATE SET copies = servipay_notification.copies + 1
             RETURNING id
-            """,  # pylint: disable=sql-injection  (names of our own fields, values are parameters)
-            [values[name] for name in columns],
+            """
+        ).format(
+            columns=sql.SQL(", ").join(map(sql.Identifier, columns)),
+            values=sql.SQL(", ").join(sql.Placeholder() * len(columns)),
         )
+        self.env.cr.execute(query, [values[name] for name in columns])
         return self.env.cr.fetchone()[0]
 
     def _apply_once(self, replay=False):

@@ -28,9 +28,11 @@ INTENT_FIELDS = (
     "original_id",
     "idempotency_key",
 )
-# How long a lost answer is looked for automatically; afterwards only a person or a notification can settle it.
+# How long a lost answer is looked for automatically; afterwards only a person or a notification can settle
+# it.
 GIVE_UP_AFTER = timedelta(days=7)
-# A request that was claimed but never concluded (the process died) becomes unknown after this, at the earliest.
+# A request that was claimed but never concluded (the process died) becomes unknown after this, at the
+# earliest.
 MINIMUM_DEADLINE = 180  # seconds
 
 
@@ -251,6 +253,7 @@ class ServipayOperation(models.Model):
 
     @api.model_create_multi
     def create(self, vals_list):
+        """Number the drafts and give each a key and a reference."""
         for vals in vals_list:
             if vals.get("state", "draft") != "draft":
                 raise UserError(_("An operation begins as a draft."))
@@ -335,9 +338,8 @@ class ServipayOperation(models.Model):
     def _open(self, values):
         """Commit an operation before anything is sent, and return it; the same key gives the same operation.
 
-        ``values`` are field values with a ``company_id``; without an ``idempotency_key`` a new one is made. UserError when
-        the key stands for another intent, or when more would be refunded than is left.
-        """
+        ``values`` are field values with a ``company_id``; without an ``idempotency_key`` a new one is made.
+        UserError when the key stands for another intent, or when more would be refunded than is left."""
         values = {"idempotency_key": str(uuid.uuid4()), "user_id": self.env.uid, **values}
 
         def work(env):
@@ -380,7 +382,10 @@ class ServipayOperation(models.Model):
             self._perform("cancel")
 
     def _perform(self, step):
-        """Run one step of the provider's driver: plan in the database, speak without a cursor, apply in the database."""
+        """Run one step of the provider's driver:
+
+        plan in the database, speak without a cursor, apply in the database.
+        """
         plan = self._apart("_plan", step)
         finding = plan() if callable(plan) else plan
         self._apart("_apply", finding, step)
@@ -408,16 +413,17 @@ class ServipayOperation(models.Model):
         return operation
 
     def _plan(self, step):
-        """Return a callable that speaks with the provider and returns a ``Finding``; or a Finding when it cannot.
+        """Return a callable that speaks with the provider and returns a ``Finding``; or a Finding when it
+        cannot.
 
-        Calls ``_<provider>_plan(step)`` with step "send", "inquire" or "cancel". The callable gets no cursor and may not
-        use one: it is run after this transaction was committed.
-        """
+        Calls ``_<provider>_plan(step)`` with step "send", "inquire" or "cancel". The callable gets no cursor
+        and may not use one: it is run after this transaction was committed."""
         self.ensure_one()
         try:
             return getattr(self, f"_{self.provider}_plan")(step)
         except UserError as error:
-            # nothing has left yet: a missing address or key is a certain failure of a send, and no news otherwise
+            # nothing has left yet: a missing address or key is a certain failure of a send, and no news
+            # otherwise
             return Finding("failed" if step == "send" else None, "configuration", str(error))
 
     # ------------------------------------------------------------------
@@ -464,7 +470,8 @@ class ServipayOperation(models.Model):
     def _schedule_inquiry(self):
         now = fields.Datetime.now()
         values = {"inquiry_count": self.inquiry_count + 1}
-        seconds = states.next_inquiry(values["inquiry_count"], self.state)
+        # this inquiry is made now: the next one is one further
+        seconds = states.next_inquiry(values["inquiry_count"] + 1, self.state, self._rhythm())
         values["next_inquiry_at"] = now + timedelta(seconds=seconds)
         if self.state == "unknown" and self.sent_at and now - self.sent_at > GIVE_UP_AFTER:
             values["next_inquiry_at"] = False
@@ -477,8 +484,8 @@ class ServipayOperation(models.Model):
     def _apply(self, finding, step="inquire"):
         """Apply a ``Finding`` under a row lock. The only way from a provider's words to a state.
 
-        Runs in a transaction of its own (``_apart("_apply", finding)``); applying the same finding twice changes nothing.
-        """
+        Runs in a transaction of its own (``_apart("_apply", finding)``); applying the same finding twice
+        changes nothing."""
         self._lock()
         state, reason = finding.state, finding.reason
         if state == "approved" and finding.mismatches:
@@ -531,7 +538,10 @@ class ServipayOperation(models.Model):
             self.write(values)
 
     def _flag_contradiction(self, state, finding):
-        """The provider now reports what the settled state rules out: money may have moved. Never overwritten, never lost."""
+        """The provider now reports what the settled state rules out:
+
+        money may have moved. Never overwritten, never lost.
+        """
         _logger.warning(
             "operation %s is %s but its provider reports %s: a person has to decide",
             self.name,
@@ -570,7 +580,7 @@ class ServipayOperation(models.Model):
                 seconds=states.next_inquiry(1, "pending")
             )
         elif state == "unknown":
-            first = timedelta(seconds=states.next_inquiry(1, "unknown"))
+            first = timedelta(seconds=states.next_inquiry(1, "unknown"))  # the same for every provider
             values.update(inquiry_count=0, next_inquiry_at=fields.Datetime.now() + first)
         self.with_context(servipay_state_machine=_BY_STATE_MACHINE).write(values)
         self._after_move(state)
@@ -624,7 +634,10 @@ class ServipayOperation(models.Model):
 
     @api.model
     def _cron_settle(self, limit=100):
-        """Work down what is not settled yet, oldest inquiry first. Each operation has transactions of its own."""
+        """Work down what is not settled yet, oldest inquiry first.
+
+        Each operation has transactions of its own.
+        """
         due = [("next_inquiry_at", "<=", fields.Datetime.now()), ("state", "in", tuple(states.UNSETTLED))]
         for operation in self.search(due, order="next_inquiry_at", limit=limit):
             try:
@@ -680,7 +693,8 @@ class ServipayOperation(models.Model):
         if not original or values.get("kind") not in ("refund", "void"):
             return
         original._lock()
-        # a refund changes no column of the original: without this a second one that waited for the lock would still see
+        # a refund changes no column of the original: without this a second one that waited for the lock would
+        # still see
         # the snapshot in which nothing was refunded; now it collides and is tried again
         self.env.cr.execute(
             "UPDATE servipay_operation SET write_date = write_date WHERE id = %s", [original.id]
@@ -704,9 +718,17 @@ class ServipayOperation(models.Model):
         return self.approved_amount or self.amount
 
     def _seconds_allowed(self):
-        """Return how long the provider may take, in seconds; ``_<provider>_seconds_allowed`` where it exists."""
+        """Return how long the provider may take, in seconds.
+
+        ``_<provider>_seconds_allowed`` where it exists.
+        """
         hook = getattr(self, f"_{self.provider}_seconds_allowed", None)
         return hook() if hook else MINIMUM_DEADLINE
+
+    def _rhythm(self):
+        """Return {"first", "slow"}: seconds between inquiries; ``_<provider>_rhythm`` where it exists."""
+        hook = getattr(self, f"_{self.provider}_rhythm", None)
+        return hook() if hook else None
 
     def _summary(self):
         amount = self.currency_id.format(self.amount) if self.currency_id else ""

@@ -39,7 +39,8 @@ class ServipayOperation(models.Model):
             return _("Check the terminal's journal or the provider's portal, then decide with “Resolve”.")
         if self.state == "unknown" and self.next_inquiry_at:
             return _(
-                "Do not repeat it: Odoo keeps asking the provider. If you know the outcome, enter it with “Resolve”."
+                "Do not repeat it: Odoo keeps asking the provider. If you know the outcome, enter it with "
+                "“Resolve”."
             )
         if self.state == "unknown":
             return _(
@@ -70,7 +71,10 @@ class ServipayOperation(models.Model):
         }
 
     def _reason_sentences(self):
-        """Return the sentence of each reason slug. ``{detail}`` is the provider's or the transport's own text."""
+        """Return the sentence of each reason slug.
+
+        ``{detail}`` is the provider's or the transport's own text.
+        """
         return {
             "not_sent": _("The request could not leave ({detail})."),
             "no_answer": _("The request left, but no answer came back ({detail})."),

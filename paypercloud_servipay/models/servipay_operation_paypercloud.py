@@ -15,7 +15,7 @@ class ServipayOperation(models.Model):
     _inherit = "servipay.operation"
 
     def _paypercloud_plan(self, step):
-        """Return a callable that runs ``step`` ("send", "inquire", "cancel") without a cursor and returns a Finding."""
+        """Return a callable that runs ``step`` ("send", "inquire", "cancel") without a cursor: a Finding."""
         api = self._paypercloud_api()
         steps = getattr(dialogue, step)(api.document, self._paypercloud_intent(api.credentials))
         return lambda: api.run(steps)
@@ -51,6 +51,10 @@ class ServipayOperation(models.Model):
         """Return how long an operation may take: the profile's deadline, never less than one request."""
         company = self.company_id
         return max(company._servipay_profile().poll_deadline, 2 * company.servipay_timeout + 30)
+
+    def _paypercloud_rhythm(self):
+        """Return the profile's seconds between inquiries."""
+        return self.company_id._servipay_profile()._document()["poll"]
 
     def _decimal(self, amount):
         """Return a Monetary value exactly: its float has more digits than the currency has."""

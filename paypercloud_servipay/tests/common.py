@@ -1,4 +1,7 @@
-"""What the tests of this addon share: a company that speaks with a simulator over real HTTP, and two kinds of cases."""
+"""What the tests of this addon share:
+
+a company that speaks with a simulator over real HTTP, and two kinds of cases.
+"""
 
 import uuid
 from contextlib import contextmanager, nullcontext
@@ -57,7 +60,10 @@ class WithSimulator:
 
 
 class ApiCase(WithSimulator, HttpCase):
-    """Inside Odoo's test transaction. HttpCase, as it makes new cursors part of that transaction in all series."""
+    """Inside Odoo's test transaction.
+
+    HttpCase, as it makes new cursors part of that transaction in all series.
+    """
 
     @classmethod
     def setUpClass(cls):
@@ -114,7 +120,8 @@ class CommittedCase(WithSimulator, BaseCase):
         super().setUpClass()
         cls._start_simulator()
         cls.registry = Registry(get_db_name())
-        # Odoo holds this lock while it runs tests; a thread that makes an environment would wait for it for ever
+        # Odoo holds this lock while it runs tests; a thread that makes an environment would wait for it for
+        # ever
         locked = patch.object(Registry, "_lock", nullcontext())
         locked.start()
         cls.addClassCleanup(locked.stop)
@@ -167,7 +174,7 @@ class CommittedCase(WithSimulator, BaseCase):
         """Return an environment of the test's company on a cursor."""
         return api.Environment(cr, uid, {"allowed_company_ids": [self.company.id]})
 
-    def read(self, operation_id, *names):
+    def stored(self, operation_id, *names):
         """Return field values as another, later request sees them."""
         with self.environment() as env:
             return env["servipay.operation"].browse(operation_id).read(list(names))[0]

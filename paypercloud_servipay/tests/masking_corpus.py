@@ -1,8 +1,8 @@
-"""A hostile corpus: secrets in every carrier and encoding that a payment addon meets. Plain Python, no Odoo, no pytest.
+"""A hostile corpus: secrets in every carrier and encoding that a payment addon meets. Plain Python, no Odoo,
+no pytest.
 
-Each probe is ``(name, payload, content_type, hidden, options)``: after masking none of the texts in ``hidden`` may be left.
-Card numbers are the public test numbers of the schemes.
-"""
+Each probe is ``(name, payload, content_type, hidden, options)``: after masking none of the texts in
+``hidden`` may be left. Card numbers are the public test numbers of the schemes."""
 
 import base64
 import html
@@ -209,7 +209,8 @@ def _multipart(name, value):
 
 
 def _url_error(name, value):
-    return f"HTTPSConnectionPool(host='h', port=443): Max retries exceeded with url: /p?a=1&{quote(name)}={value} (Caused by X)"
+    url = f"/p?a=1&{quote(name)}={value}"
+    return f"HTTPSConnectionPool(host='h', port=443): Max retries exceeded with url: {url} (Caused by X)"
 
 
 def _by_value():

@@ -1,4 +1,7 @@
-"""The funnel of the API log: what it keeps, what it cuts, what it deletes, and that it never breaks a payment."""
+"""The funnel of the API log:
+
+what it keeps, what it cuts, what it deletes, and that it never breaks a payment.
+"""
 
 import hashlib
 from datetime import timedelta

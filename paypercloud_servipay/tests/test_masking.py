@@ -25,7 +25,10 @@ class Catcher(logging.Handler):
 @tagged("post_install", "-at_install", "paypercloud_servipay")
 class TestMasking(ApiCase):
     def test_corpus_through_log_rows_and_exports(self):
-        """Each probe as body, as URL query, as header and as error; then every column and the export are searched."""
+        """Each probe as body, as URL query, as header and as error.
+
+        Then every column and the export are searched.
+        """
         checked, leaks = 0, []
         logs = self.env["servipay.api.log"]
         for name, payload, content_type, hidden, options in probes():

@@ -10,7 +10,8 @@ from odoo.tools import mute_logger
 from ..models import servipay_notification
 from .common import ApiCase, CommittedCase
 
-APPLY = "odoo.addons.paypercloud_servipay.models.servipay_notification.ServipayNotification._test_apply_notification"
+MODEL = "odoo.addons.paypercloud_servipay.models.servipay_notification.ServipayNotification"
+APPLY = f"{MODEL}._test_apply_notification"
 
 
 def applying(function):

@@ -1,4 +1,4 @@
-"""The record and its state machine, the guards around money, and the job that works down what is not settled."""
+"""The record and its state machine, the guards around money, the job for what is not settled."""
 
 from datetime import timedelta
 
@@ -38,7 +38,10 @@ class TestOperation(ApiCase):
     # ------------------------------------------------------------------
 
     def test_every_change(self):
-        """Of the hundred changes exactly those of the design are possible; the others are refused and logged."""
+        """Of the hundred changes exactly those of the design are possible.
+
+        The others are refused and logged.
+        """
         for old in states.STATES:
             for new in states.STATES:
                 operation = self.operation_in(old)

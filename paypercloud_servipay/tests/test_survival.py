@@ -21,13 +21,16 @@ class TestSurvival(CommittedCase):
             operation._start()
             operation_id = operation.id
             env["res.partner"].create({"name": "forgotten"})
-        self.assertEqual(self.read(operation_id, "state")["state"], "pending")
+        self.assertEqual(self.stored(operation_id, "state")["state"], "pending")
         self.assertEqual(self.count("servipay.api.log", [("operation_id", "=", operation_id)]), 1)
         self.assertEqual(self.count("res.partner", [("name", "=", "forgotten")]), 0)
         self.assertEqual(self.simulator.count_charges(), 1)
 
     def test_five_tries_one_charge(self):
-        """Odoo runs the request again after each collision, until its fifth and last try; money moves once."""
+        """Odoo runs the request again after each collision, until its fifth and last try.
+
+        Money moves once.
+        """
         tester_id = self.make_tester()
         tries = []
 
@@ -81,14 +84,17 @@ class TestSurvival(CommittedCase):
         self.assertEqual(len([r for r in self.simulator.requests if r["endpoint"] == "purchase"]), 1)
 
     def test_one_terminal_eight_intents(self):
-        """Eight intents on one terminal at once: one is sent, seven are told that it is held, none is in doubt."""
+        """Eight intents on one terminal at once:
+
+        one is sent, seven are told that it is held, none is in doubt.
+        """
         with self.environment() as env:
             company = env["res.company"].browse(self.company.id)
             terminal_id = env["servipay.terminal"]._find_or_create(company, "paypercloud", "T2").id
         self.simulator.script("never_ends", default=True)
         self.addCleanup(self.simulator.script, "approved", default=True)
         found = self.in_threads(8, lambda env: self.start(env, self.values(terminal_id=terminal_id)))
-        states = sorted(self.read(operation_id, "state")["state"] for operation_id in found)
+        states = sorted(self.stored(operation_id, "state")["state"] for operation_id in found)
         self.assertEqual(states, ["failed"] * 7 + ["pending"])
 
     def test_parallel_refunds_never_exceed_the_payment(self):
@@ -103,7 +109,7 @@ class TestSurvival(CommittedCase):
             return env["servipay.operation"].browse(paid_id)._give_back(key, 10).id
 
         found = self.in_threads(4, refund)
-        states = [self.read(number, "state")["state"] for number in found]
+        states = [self.stored(number, "state")["state"] for number in found]
         self.assertLessEqual(len([state for state in states if state != "failed"]), 1, states)
         self.assertIn(self.simulator.net("EUR"), (234, 1234), "12.34 can be refunded once by 10")
 
@@ -119,7 +125,7 @@ class TestSurvival(CommittedCase):
     def settle(self, operation_id):
         with self.environment() as env:
             env["servipay.operation"].browse(operation_id)._inquire()
-        self.assertEqual(self.read(operation_id, "state")["state"], "approved")
+        self.assertEqual(self.stored(operation_id, "state")["state"], "approved")
 
     def make_tester(self):
         with self.registry.cursor() as cr:
@@ -141,14 +147,17 @@ class TestSurvival(CommittedCase):
             )
 
     def collide(self, env):
-        """Make PostgreSQL refuse the request's transaction for real: another one has changed the row meanwhile."""
+        """Make PostgreSQL refuse the request's transaction for real:
+
+        another one has changed the row meanwhile.
+        """
         env.cr.execute("SELECT name FROM res_company WHERE id = %s", [self.company.id])
         with self.registry.cursor() as cr:
             cr.execute("UPDATE res_company SET name = name WHERE id = %s", [self.company.id])
         env.cr.execute("UPDATE res_company SET name = name WHERE id = %s", [self.company.id])
 
     def in_threads(self, number, work):
-        """Run ``work(env)`` in ``number`` threads at once, each with its own cursor, and return the results."""
+        """Run ``work(env)`` in ``number`` threads at once, each with its own cursor; return the results."""
         barrier, results = threading.Barrier(number), [None] * number
 
         def run(index):

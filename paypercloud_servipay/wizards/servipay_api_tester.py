@@ -250,7 +250,8 @@ class ServipayApiTester(models.TransientModel):
         if not original:
             raise UserError(
                 _(
-                    "Choose the operation to refund or void: Odoo must know how much of it is left. Nothing was sent."
+                    "Choose the operation to refund or void: Odoo must know how much of it is left. "
+                    "Nothing was sent."
                 )
             )
         amount = original.refundable_amount if self.endpoint_key == "void" else self.amount
@@ -266,7 +267,10 @@ class ServipayApiTester(models.TransientModel):
         self._keep_operation(operation)
 
     def _call_plain(self):
-        """A read, or a call about an operation that Odoo does not know. It is shown and logged, nothing is applied."""
+        """A read, or a call about an operation that Odoo does not know.
+
+        It is shown and logged, nothing is applied.
+        """
         api_client = self._api()
         reply = api_client.call(Call(self.endpoint_key, self._values()))
         kind, message = self.company_id._servipay_describe_reply(reply)

@@ -1,4 +1,7 @@
-"""The administrator's first hour: call the simulator from the API Tester, look at what it left, give half of it back."""
+"""The administrator's first hour:
+
+call the simulator from the API Tester, look at what it left, give half of it back.
+"""
 
 import pytest
 
@@ -128,7 +131,10 @@ def test_connection_button(page, suite, login):
 
 
 def test_uncertain_payment(page, suite, login, screenshot):
-    """Amount 900.10: the answer is lost after the charge. Unknown at first, found by inquiry, charged once."""
+    """Amount 900.10: the answer is lost after the charge.
+
+    Unknown at first, found by inquiry, charged once.
+    """
     login(page, "admin")
     open_action(page, "servipay_api_tester_action")
     amount = page.locator("div[name=amount] input")
