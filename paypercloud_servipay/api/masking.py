@@ -106,7 +106,10 @@ def mask_pan(text):
     A run of 13 to 19 digits (single separators allowed, any script's digits) with a right check digit is one.
     In a longer or wrong run a card number may stand between other digits ("16" + number): windows of 15 and
     16 digits that begin like one are looked for. Rather a number too many is hidden than one too few."""
-    return _DIGIT_RUN.sub(_mask_run, _TRACK.sub(_mask_track, text))
+    text, before = _TRACK.sub(_mask_track, text), None
+    while text != before:  # what one number leaves of a long run may be another one; digits only get fewer
+        text, before = _DIGIT_RUN.sub(_mask_run, text), text
+    return text
 
 
 def _mask_run(match):

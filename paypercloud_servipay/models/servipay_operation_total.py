@@ -40,9 +40,8 @@ class ServipayOperationTotal(models.Model):
                     "card_brand": total.get("brand"),
                     "currency_id": ids.get(total.get("currency"), operation.currency_id.id),
                     "count": total.get("count") or 0,
-                    "amount": float(
-                        total.get("amount") or 0
-                    ),  # suite-check: ok a Monetary field takes a float and rounds it
+                    # suite-check: ok a Monetary field takes a float and rounds it to the currency
+                    "amount": float(total.get("amount") or 0),
                 }
                 for total in totals
             ]

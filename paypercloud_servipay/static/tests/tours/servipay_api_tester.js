@@ -8,24 +8,19 @@ registry.category("web_tour.tours").add("servipay_api_tester", {
     ...(is17 ? {test: true} : {}),
     steps: () => [
         {
-            content: "open the app",
-            trigger: '.o_app[data-menu-xmlid="paypercloud_servipay.menu_root"]',
-            run: "click",
+            content: "amount",
+            trigger: '.o_form_view div[name="amount"] input',
+            run: is17 ? "text 12.50" : "edit 12.50",
         },
         {
-            content: "open the tester",
-            trigger: '[data-menu-xmlid="paypercloud_servipay.menu_tester"]',
+            content: "leave the amount, so that the preview follows it",
+            trigger: '.o_form_view div[name="reference"] input',
             run: "click",
         },
         {
             content: "the request is shown before it is sent",
             trigger: '.o_form_view div[name="preview"]:contains("operations/purchase")',
             run: () => {},
-        },
-        {
-            content: "amount",
-            trigger: '.o_form_view div[name="amount"] input',
-            run: is17 ? "text 12.50" : "edit 12.50",
         },
         {
             content: "call",
