@@ -66,7 +66,7 @@ class ServipayApiLog(models.Model):
     endpoint_part = fields.Char(
         "Endpoint name", compute="_compute_endpoint_part", search="_search_endpoint_part"
     )
-    curl = fields.Text("cURL", compute="_compute_curl", groups="paypercloud_servipay.group_manager")
+    curl = fields.Char("cURL", compute="_compute_curl", groups="paypercloud_servipay.group_manager")
 
     def init(self):
         """Indexes for the list, its usual filters and the purge: a million rows, newest first, under 50 ms.

@@ -90,7 +90,7 @@ class ServipayApiTester(models.TransientModel):
     http_status = fields.Integer("HTTP status", readonly=True)
     duration = fields.Float("Duration (ms)", readonly=True, digits=(10, 0))
     answer = fields.Text(readonly=True)
-    curl = fields.Text("cURL", compute="_compute_curl")
+    curl = fields.Char("cURL", compute="_compute_curl")
     log_id = fields.Many2one(
         "servipay.api.log", "API log", readonly=True, ondelete="set null", index="btree_not_null"
     )

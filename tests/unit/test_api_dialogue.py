@@ -1006,5 +1006,6 @@ def test_no_outcome_whatever_makes_an_approval_of_one_answer(step, intent, repli
     asked = {"operation_id": exchange[-1][0].values["operation_id"], "reference": "REF-1"}
     if intent.amount is not None:
         asked["amount"] = AMOUNT
-    stated = [(name, answer.fields[name]) for answer in (status, result) for name in asked if name in answer.fields]
+    answers = [answer.fields for answer in (status, result)]
+    stated = [(name, fields[name]) for fields in answers for name in asked if name in fields]
     assert bool(finding.mismatches) is any(asked[name] != value for name, value in stated)
