@@ -1,12 +1,12 @@
+import time
 import uuid
 from datetime import timedelta
-
-import psycopg2
 
 from odoo import _, api, fields, models
 from odoo.exceptions import AccessError, UserError, ValidationError
 
 from ..api import states
+from ..api.errors import ProtocolError
 from ..api.finding import Finding
 from ..api.masking import Masker, get_logger
 from ..compat import AVERAGE, check_access
@@ -31,6 +31,7 @@ INTENT_FIELDS = (
 # How long a lost answer is looked for automatically; afterwards only a person or a notification can settle
 # it.
 GIVE_UP_AFTER = timedelta(days=7)
+CRON_SECONDS = 45
 # A request that was claimed but never concluded (the process died) becomes unknown after this, at the
 # earliest.
 MINIMUM_DEADLINE = 180  # seconds
@@ -421,7 +422,7 @@ class ServipayOperation(models.Model):
         self.ensure_one()
         try:
             return getattr(self, f"_{self.provider}_plan")(step)
-        except UserError as error:
+        except (UserError, ProtocolError) as error:
             # nothing has left yet: a missing address or key is a certain failure of a send, and no news
             # otherwise
             return Finding("failed" if step == "send" else None, "configuration", str(error))
@@ -634,15 +635,20 @@ class ServipayOperation(models.Model):
 
     @api.model
     def _cron_settle(self, limit=100):
-        """Work down what is not settled yet, oldest inquiry first.
+        """Work down what is not settled yet, oldest inquiry first, each in transactions of its own.
 
-        Each operation has transactions of its own.
+        It ends after CRON_SECONDS, whatever is left: a provider that hangs must not hold the job until Odoo
+        kills it.
         """
+        end = time.monotonic() + CRON_SECONDS
         due = [("next_inquiry_at", "<=", fields.Datetime.now()), ("state", "in", tuple(states.UNSETTLED))]
         for operation in self.search(due, order="next_inquiry_at", limit=limit):
+            if time.monotonic() > end:
+                break
             try:
                 operation._inquire()
-            except (UserError, psycopg2.Error):
+            except Exception:  # pylint: disable=broad-except
+                # whatever is wrong with one operation, the others are asked about all the same
                 _logger.exception("operation %s could not be inquired", operation.id)
 
     # ------------------------------------------------------------------

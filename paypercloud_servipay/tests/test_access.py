@@ -171,6 +171,13 @@ class TestAccess(ApiCase):
         ):
             found = self.env[model].with_user(user).with_context(allowed_company_ids=other.ids).search([])
             self.assertFalse(found, model)
+        purchase = self.env.ref("paypercloud_servipay.profile_default").endpoint_ids.filtered(
+            lambda endpoint: endpoint.key == "operation_status"
+        )
+        values = {"company_id": other.id, "endpoint_id": purchase.id, "operation_id": self.operation.id}
+        tester = self.env["servipay.api.tester"].with_user(user).with_context(allowed_company_ids=other.ids)
+        with self.assertRaises(AccessError), mute_logger("odoo.addons.base.models.ir_rule"):
+            tester.create(values).action_call()
         operation = self.operation.with_user(user).with_context(allowed_company_ids=other.ids)
         for button in ("action_refresh", "action_cancel", "action_refund", "action_resolve"):
             with self.assertRaises(AccessError), mute_logger("odoo.addons.base.models.ir_rule"):

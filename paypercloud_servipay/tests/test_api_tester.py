@@ -41,6 +41,7 @@ class TestApiTester(ApiCase):
 
     def test_preview_says_what_is_missing(self):
         self.assertIn("operation_id", self.make("operation_status").preview)
+        self.assertIn("above zero", self.make("purchase", amount=0).preview)
 
     def test_purchase_then_refund_half(self):
         tester = self.make("purchase", amount=20)

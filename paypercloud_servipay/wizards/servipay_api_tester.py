@@ -10,6 +10,7 @@ from ..api import profile as profiles
 from ..api.dialogue import Call
 from ..api.errors import ProtocolError
 from ..api.masking import Masker
+from ..compat import check_access
 from ..models.own_transaction import in_own_transaction
 
 # variable of a profile -> field of this dialog
@@ -156,8 +157,10 @@ class ServipayApiTester(models.TransientModel):
         for tester in self:
             try:
                 tester.preview = tester._preview() if tester.endpoint_id else ""
-            except (ProtocolError, UserError) as error:
+            except UserError as error:
                 tester.preview = str(error)
+            except ProtocolError as error:
+                tester.preview = tester._problem_sentence(error)
 
     @api.depends("log_id")
     def _compute_curl(self):
@@ -325,6 +328,8 @@ class ServipayApiTester(models.TransientModel):
     def _check_manager(self):
         if not self.env.user.has_group("paypercloud_servipay.group_manager"):
             raise AccessError(_("Only payment managers may call the API."))
+        # a record's id can be written by RPC whatever the form offers: rules of other companies hold here too
+        check_access(self.operation_id | self.result_operation_id, "read")
 
     def _api(self):
         digits = self.currency_id.decimal_places if self.currency_id else 2
@@ -353,6 +358,16 @@ class ServipayApiTester(models.TransientModel):
             "period": self.period or "",
             **{name: fields.Date.to_string(self[name]) or "" for name in ("date", "date_from", "date_to")},
         }
+
+    def _problem_sentence(self, error):
+        """Return what is still missing for the call, in the reader's language."""
+        name = error.params.get("name", error.field)
+        sentences = {
+            "amount": _("Enter an amount above zero."),
+            "missing_variable": _("“%s” is needed for this call.", name),
+            "header_value": _("No API key is set: no call can be made."),
+        }
+        return sentences.get(error.code) or str(error)
 
     def _preview(self):
         """Return the request as it would leave, its secret masked."""
