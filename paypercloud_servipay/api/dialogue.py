@@ -211,6 +211,10 @@ def _compared(document, intent, found, *replies):
     different = tuple(dict.fromkeys(item for answer in answers for item in outcomes.compare(asked, answer)))
     if intent.external_ref and "external_ref" in found.values:
         found = replace(found, values={**found.values, "external_ref": intent.external_ref})
+    elif different:
+        # the number of something else must not become ours: our reference finds the right one
+        kept = {name: value for name, value in found.values.items() if name != "external_ref"}
+        found = replace(found, values=kept)
     if not different or found.state not in ("approved", "reversed", *REFUSALS):
         return found
     if found.state == "approved":
