@@ -29,9 +29,13 @@ def button(page, name):
 
 
 def show_all(page):
-    """Wait until nothing is loading and let the page's transitions end before a picture is taken."""
-    page.wait_for_load_state("networkidle")
+    """Wait until nothing is loading and let the page's transitions end before a picture is taken.
+
+    Not "networkidle": the web client may poll for messages as long as it is open, and never becomes idle.
+    """
+    page.wait_for_function("document.fonts.status === 'loaded' && [...document.images].every(i => i.complete)")
     page.wait_for_timeout(600)
+    page.locator(".o_loading_indicator").wait_for(state="hidden")
 
 
 def last_operation(suite, kind):
