@@ -96,8 +96,26 @@ def make_shop():
     for name, price in (("Baguette", 1.2), ("Croissant", 1.3), ("Tarte aux pommes", 18.5), ("Café", 2.0)):
         values = {"list_price": price, "available_in_pos": True, "taxes_id": [(5, 0, 0)]}
         one("product.template", ("name", name), values)
-    if not env["pos.config"].search([("name", "=", "Comptoir")], limit=1):
-        env["pos.config"].create({"name": "Comptoir", "company_id": company.id})
+    configs = env["pos.config"]
+    config = configs.search([("name", "=", "Comptoir")], limit=1)
+    config = config or configs.create({"name": "Comptoir", "company_id": company.id})
+    add_terminal(config, "Carte (PayperCloud)", "paypercloud", servipay_terminal_pid="T1")
+
+
+def add_terminal(config, name, terminal, **values):
+    """Give a till a card payment method that drives a terminal, when an addon offers that kind."""
+    methods = env["pos.payment.method"]
+    if terminal not in dict(methods._fields["use_payment_terminal"]._description_selection(env)):
+        return
+    method = methods.search([("name", "=", name)], limit=1)
+    if method:
+        return
+    journal = env["account.journal"].search([("type", "=", "bank"), ("company_id", "=", company.id)], limit=1)
+    kind = {"payment_method_type": "terminal"} if "payment_method_type" in methods._fields else {}
+    method = methods.create(
+        {"name": name, "journal_id": journal.id, "use_payment_terminal": terminal, **kind, **values}
+    )
+    config.payment_method_ids += method
 
 
 def make_invoice(customer):

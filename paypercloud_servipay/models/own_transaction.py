@@ -12,6 +12,8 @@ import time
 import psycopg2
 from psycopg2 import errorcodes
 
+from odoo import api
+
 _logger = logging.getLogger(__name__)
 
 TRIES = 6
@@ -44,3 +46,20 @@ def in_own_transaction(env, work):
     # in tests both cursors share one connection, and an integrator may read on in the same request
     env.invalidate_all()
     return result
+
+
+class Detached:
+    """What is left of an environment when its request is over: enough for ``in_own_transaction``.
+
+    A dialogue that lasts for minutes gets this instead of an environment, so that it cannot hold a cursor.
+    """
+
+    def __init__(self, env):
+        self.registry, self.uid, self.context = env.registry, env.uid, dict(env.context)
+
+    def __call__(self, cr, su=False):
+        """Return an environment on a cursor, as ``env(cr=cr, su=su)`` does."""
+        return api.Environment(cr, self.uid, self.context, su)
+
+    def invalidate_all(self):
+        """Nothing is cached here."""

@@ -10,7 +10,8 @@ from ..api.errors import ProtocolError
 from ..api.finding import Finding
 from ..api.masking import Masker, get_logger
 from ..compat import AVERAGE, check_access
-from .own_transaction import in_own_transaction
+from .conversation import Conversation, converse
+from .own_transaction import Detached, in_own_transaction
 
 _logger = get_logger(__name__)
 
@@ -383,13 +384,16 @@ class ServipayOperation(models.Model):
             self._perform("cancel")
 
     def _perform(self, step):
-        """Run one step of the provider's driver:
+        """Run one step of the provider's driver, within this request."""
+        Conversation(self.env, self.id).perform(step)
 
-        plan in the database, speak without a cursor, apply in the database.
+    def _converse(self, *steps):
+        """Run steps ("send", "ask", "revoke", "follow") in the background and return at once.
+
+        What they do was claimed before (``_apart("_claim")`` and its sisters), so that each is done once.
         """
-        plan = self._apart("_plan", step)
-        finding = plan() if callable(plan) else plan
-        self._apart("_apply", finding, step)
+        self.ensure_one()
+        converse(Conversation(Detached(self.env), self.id), *steps)
 
     def _give_back(self, key, amount, void=False, channel="backend"):
         """Refund (or void) ``amount`` of this operation once per ``key`` and return the new operation."""
@@ -467,6 +471,11 @@ class ServipayOperation(models.Model):
             return False
         self._move("cancelling", reason=False)
         return True
+
+    def _pulse(self):
+        """Return (state, seconds until the next inquiry): what a conversation needs to know, in a read."""
+        due = self.next_inquiry_at or fields.Datetime.now() + timedelta(days=1)
+        return self.state, max((due - fields.Datetime.now()).total_seconds(), 0)
 
     def _schedule_inquiry(self):
         now = fields.Datetime.now()
@@ -578,7 +587,7 @@ class ServipayOperation(models.Model):
             values.update(settled_at=fields.Datetime.now(), next_inquiry_at=False)
         elif state == "pending" and self.state == "sent":
             values["next_inquiry_at"] = fields.Datetime.now() + timedelta(
-                seconds=states.next_inquiry(1, "pending")
+                seconds=states.next_inquiry(1, "pending", self._rhythm())
             )
         elif state == "unknown":
             first = timedelta(seconds=states.next_inquiry(1, "unknown"))  # the same for every provider

@@ -70,16 +70,21 @@ def browser():
 
 @pytest.fixture
 def page(browser, suite, request, dev_context):
-    """A fresh page (no cookies); relative addresses are the suite's; a failed test's picture is kept."""
+    """A fresh page (no cookies); relative addresses are the suite's; what failed is kept."""
     surroundings = browser.new_context(base_url=suite.url, viewport=SIZE, locale="en-US")
     surroundings.set_default_timeout(PATIENCE)
     opened = surroundings.new_page()
+    said = []
+    opened.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
+    opened.on("pageerror", lambda error: said.append(str(error)))
     failed_before = request.session.testsfailed
     yield opened
     if request.session.testsfailed > failed_before:
         folder = dev_context.state / "screenshots"
         folder.mkdir(exist_ok=True)
-        opened.screenshot(path=folder / f"{re.sub(r'[^a-zA-Z0-9_]+', '-', request.node.name)}.png")
+        name = re.sub(r"[^a-zA-Z0-9_]+", "-", request.node.name)
+        (folder / f"{name}.txt").write_text("\n".join(said))
+        opened.screenshot(path=folder / f"{name}.png")
     surroundings.close()
 
 

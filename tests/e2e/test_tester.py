@@ -33,7 +33,9 @@ def show_all(page):
 
     Not "networkidle": the web client may poll for messages as long as it is open, and never becomes idle.
     """
-    page.wait_for_function("document.fonts.status === 'loaded' && [...document.images].every(i => i.complete)")
+    page.wait_for_function(
+        "document.fonts.status === 'loaded' && [...document.images].every(i => i.complete)"
+    )
     page.wait_for_timeout(600)
     page.locator(".o_loading_indicator").wait_for(state="hidden")
 

@@ -1,0 +1,32 @@
+from odoo import http
+from odoo.http import request as http_request
+
+from odoo.addons.paypercloud_servipay.compat import JSONRPC
+
+# A path below /websocket reaches the evented process where there is one: dialogues then hold no HTTP worker.
+ROUTE = "/websocket/servipay/pos"
+
+
+class ServipayPos(http.Controller):
+    @http.route(f"{ROUTE}/start", type=JSONRPC, auth="user", methods=["POST"])
+    def start(self, session_id, method_id, key, amount, order=None):
+        """Start (or find again) the operation with this key; answers its snapshot at once."""
+        return self._till(session_id)._servipay_start(method_id, key, amount, order or {})
+
+    @http.route(f"{ROUTE}/cancel", type=JSONRPC, auth="user", methods=["POST"])
+    def cancel(self, session_id, key, request=None):
+        """Wish for a cancellation; the outcome comes later."""
+        return self._till(session_id)._servipay_cancel(key, request)
+
+    @http.route(f"{ROUTE}/inquire", type=JSONRPC, auth="user", methods=["POST"])
+    def inquire(self, session_id, key):
+        """Ask the terminal what became of an operation; the news come later."""
+        return self._till(session_id)._servipay_inquire(key)
+
+    @http.route(f"{ROUTE}/resolve", type=JSONRPC, auth="user", methods=["POST"])
+    def resolve(self, session_id, key, outcome, reason):
+        """Settle an unknown operation by a manager's word."""
+        return self._till(session_id)._servipay_resolve(key, outcome, reason)
+
+    def _till(self, session_id):
+        return http_request.env["pos.session"]._servipay_till(session_id)

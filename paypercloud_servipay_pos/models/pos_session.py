@@ -1,0 +1,359 @@
+import math
+from collections import defaultdict
+
+from odoo import _, api, fields, models
+from odoo.exceptions import AccessError, UserError
+from odoo.tools import format_amount
+
+from odoo.addons.paypercloud_servipay.api import states
+from odoo.addons.paypercloud_servipay.compat import check_access
+from odoo.addons.paypercloud_servipay.models.conversation import Conversation, converse
+from odoo.addons.paypercloud_servipay.models.own_transaction import Detached, in_own_transaction
+
+from .servipay_operation import _is_manager
+
+MOST_KEYS = 100  # of one call
+KEY_LENGTH = 64
+
+
+class PosSession(models.Model):
+    """The till's side of an operation. The browser names a key; everything else is looked up here."""
+
+    _inherit = "pos.session"
+
+    servipay_operation_ids = fields.One2many("servipay.operation", "pos_session_id", readonly=True)
+    servipay_operation_count = fields.Integer(compute="_compute_servipay_counts", compute_sudo=True)
+    servipay_unsettled_count = fields.Integer(compute="_compute_servipay_counts", compute_sudo=True)
+
+    # ------------------------------------------------------------------
+    # Compute
+    # ------------------------------------------------------------------
+
+    @api.depends("servipay_operation_ids.state")
+    def _compute_servipay_counts(self):
+        for session in self:
+            operations = session.servipay_operation_ids
+            session.servipay_operation_count = len(operations)
+            session.servipay_unsettled_count = len(operations.filtered(_is_open))
+
+    # ------------------------------------------------------------------
+    # Actions
+    # ------------------------------------------------------------------
+
+    def action_servipay_operations(self):
+        """Open the terminal operations of this session."""
+        action = self.env["ir.actions.act_window"]._for_xml_id(
+            "paypercloud_servipay.servipay_operation_action"
+        )
+        return {**action, "domain": [("pos_session_id", "in", self.ids)], "context": {}}
+
+    # ------------------------------------------------------------------
+    # Business: calls of the browser
+    # ------------------------------------------------------------------
+
+    @api.model
+    def _servipay_till(self, session_id):
+        """Return the session a till speaks for; AccessError when the user has no business there."""
+        if not self.env.user.has_group("point_of_sale.group_pos_user"):
+            raise AccessError(_("Only users of the point of sale may use its terminals. Nothing was sent."))
+        session = self.browse(session_id if isinstance(session_id, int) else ()).exists()
+        if not session:
+            raise UserError(_("This session does not exist. Nothing was sent."))
+        check_access(session, "read")
+        return session
+
+    def _servipay_start(self, method_id, key, amount, order):
+        """Open the operation of a key, send it once and return its snapshot.
+
+        The first call of a key decides about amount and method; the same call again is a resumption.
+
+        :param amount: signed, in major units of the session's currency; below zero it is a refund
+        :param order: dict uid, name, line_uid, refunded_line_ids: where the till keeps the payment
+        """
+        operation = self._servipay_intent(method_id, key, amount, order)
+        if operation._apart("_claim"):
+            operation._converse("send", "follow")
+        else:
+            operation._converse("follow")
+        return self._servipay_snapshot(operation)
+
+    def _servipay_intent(self, method_id, key, amount, order):
+        """Return the operation of a key, opened when new; UserError when it stands for something else."""
+        wanted = self._servipay_amount(amount)
+        kind = "refund" if amount < 0 else "purchase"
+        operation = self._servipay_find(key)
+        if operation:
+            # whatever has become of the session meanwhile, the till gets to know its operation
+            self._servipay_check_same(operation, method_id, kind, wanted)
+            return operation
+        values = self._servipay_values(self._servipay_method(method_id), key, kind, wanted, order)
+        return self.env["servipay.operation"].sudo()._open(values)
+
+    def _servipay_cancel(self, key, request=None):
+        """Wish for a cancellation and return the snapshot.
+
+        :param request: dict method_id, amount, order of a start whose answer the till never got: if it did
+            not arrive yet, the key is spent here, so that it cannot be sent when it arrives later
+        """
+        if request and not self._servipay_find(key):
+            names = ("method_id", "amount", "order")
+            operation = self._servipay_intent(key=key, **{name: request.get(name) for name in names})
+        else:
+            operation = self._servipay_known(key)
+        if operation._apart("_claim_cancel"):
+            operation._converse("revoke", "follow")
+        return self._servipay_snapshot(operation)
+
+    def _servipay_inquire(self, key):
+        """Ask what became of an operation and return the snapshot; the news come later."""
+        operation = self._servipay_known(key)
+        if operation._apart("_claim_inquiry"):
+            operation._converse("ask", "follow")
+        return self._servipay_snapshot(operation)
+
+    def _servipay_resolve(self, key, outcome, reason):
+        """Settle an unknown operation by the word of a manager."""
+        operation = self._servipay_known(key)
+        if not _is_manager(self.env.user):
+            raise AccessError(_("Only managers may decide what became of a payment."))
+        reason = str(reason or "").strip()
+        if outcome not in ("approved", "failed") or not reason:
+            raise UserError(_("Say whether it was paid, and how you know. Nothing was changed."))
+        operation._resolve(outcome, reason)
+        return self._servipay_snapshot(operation)
+
+    def _servipay_state(self, keys):
+        """Return the snapshots of the operations of this point of sale with these keys."""
+        keys = [key for key in keys if isinstance(key, str)][:MOST_KEYS]
+        operations = self._servipay_operations([("idempotency_key", "in", keys)])
+        return [operation._pos_snapshot(self.env.user) for operation in operations]
+
+    def _servipay_open(self):
+        """Return the snapshots of what is not settled, or was paid and is in no order yet."""
+        paid = ["&", "&", ("state", "=", "approved"), ("pos_payment_ids", "=", False)]
+        paid += [("kind", "in", ("purchase", "refund"))]
+        unsettled = [("state", "in", tuple(states.UNSETTLED))]
+        domain = [("pos_session_id", "=", self.id), "|", *unsettled, *paid]
+        return [op._pos_snapshot(self.env.user) for op in self._servipay_operations(domain)]
+
+    # ------------------------------------------------------------------
+    # Business: closing
+    # ------------------------------------------------------------------
+
+    def get_closing_control_data(self):
+        """Add operations against payments to what the closing screen shows."""
+        data = super().get_closing_control_data()
+        data["servipay"] = self._servipay_closing()
+        return data
+
+    def action_pos_session_close(self, *args, **kwargs):
+        """Have the terminals' batches closed, after the session's closing was committed."""
+        result = super().action_pos_session_close(*args, **kwargs)
+        for session in self.filtered(lambda session: session.state == "closed"):
+            if session.config_id.servipay_reconcile:
+                self.env.cr.postcommit.add(session.sudo()._servipay_reconcile)
+        return result
+
+    def _servipay_reconcile(self):
+        """Start one reconciliation for each PayperCloud terminal that the session used."""
+        detached = Detached(self.env)
+        used = in_own_transaction(detached, self._servipay_terminals_used)
+        for number, values in enumerate(used):
+            # once per session and terminal, however often the closing is repeated
+            values["idempotency_key"] = f"closing-{self.id}-{values['terminal_id'] or number}"
+            operation_id = in_own_transaction(
+                detached, lambda env, values=values: env["servipay.operation"]._open(values).id
+            )
+            conversation = Conversation(detached, operation_id)
+            if conversation.apart("_claim"):
+                converse(conversation, "send", "follow")
+
+    def _servipay_terminals_used(self, env):
+        """Return the values of the reconciliations to make."""
+        session = env["pos.session"].browse(self.id)
+        operations = session.servipay_operation_ids.filtered(lambda op: op.provider == "paypercloud")
+        return [
+            {
+                "company_id": session.company_id.id,
+                "provider": "paypercloud",
+                "channel": "pos",
+                "kind": "reconciliation",
+                "currency_id": session.currency_id.id,
+                "terminal_id": terminal.id,
+                "user_id": env.uid,
+                "pos_session_id": session.id,
+                "pos_config_id": session.config_id.id,
+                "pos_payment_method_id": used.pos_payment_method_id[:1].id,
+                "pos_ref": used[:1].pos_ref,
+            }
+            for terminal in operations.terminal_id
+            for used in [operations.filtered(lambda op, terminal=terminal: op.terminal_id == terminal)]
+        ]
+
+    def _servipay_closing(self):
+        """Return {"unsettled": [snapshots], "rows": [...]}: operations against payments.
+
+        A row per terminal and method, differences first; amounts are formatted texts."""
+        session = self.sudo()
+        unsettled = session.servipay_operation_ids.filtered(_is_open)
+        rows = [session._servipay_row(*pair) for pair in session._servipay_pairs()]
+        rows.sort(key=lambda row: (not row["differs"], row["terminal"], row["method"]))
+        return {"unsettled": [operation._pos_snapshot() for operation in unsettled], "rows": rows}
+
+    def _servipay_pairs(self):
+        """Return [((terminal name, method name), operations, payments)] of the session."""
+        operations, payments = defaultdict(self.env["servipay.operation"].browse), {}
+        payments = defaultdict(self.env["pos.payment"].browse)
+        for operation in self.servipay_operation_ids.filtered(lambda op: op.state == "approved"):
+            pair = operation.terminal_id.display_name or "", operation.pos_payment_method_id
+            operations[pair] |= operation
+        orders = self.order_ids.filtered(lambda order: order.state not in ("draft", "cancel"))
+        for payment in orders.payment_ids.filtered(lambda pay: pay.payment_method_id.servipay_provider):
+            terminal = payment.servipay_operation_id.terminal_id.display_name or ""
+            payments[terminal, payment.payment_method_id] |= payment
+        pairs = {**operations, **payments}
+        return [((name, method), operations[name, method], payments[name, method]) for name, method in pairs]
+
+    def _servipay_row(self, pair, operations, payments):
+        moved = sum(op._settled_amount() * (-1 if op.kind != "purchase" else 1) for op in operations)
+        recorded = sum(payments.mapped("amount"))
+        difference = self.currency_id.round(moved - recorded)
+
+        def shown(amount):
+            return format_amount(self.env, amount, self.currency_id)
+
+        return {
+            "terminal": pair[0],
+            "method": pair[1].name,
+            "operations_count": len(operations),
+            "operations_amount": shown(moved),
+            "payments_count": len(payments),
+            "payments_amount": shown(recorded),
+            "difference": shown(difference),
+            "differs": not self.currency_id.is_zero(difference) or len(operations) != len(payments),
+        }
+
+    # ------------------------------------------------------------------
+    # Helpers
+    # ------------------------------------------------------------------
+
+    def _servipay_method(self, method_id):
+        """Return the method of this session; AccessError when a till names one that is not its own."""
+        session = self.sudo()
+        if session.state != "opened":
+            raise UserError(_("This session is not open. Nothing was sent."))
+        method = session.payment_method_ids.filtered(lambda method: method.id == method_id)
+        if not method or not method.servipay_provider or method.company_id != session.company_id:
+            raise AccessError(_("This payment method does not belong to this session. Nothing was sent."))
+        return method
+
+    def _servipay_amount(self, amount):
+        """Return the amount above zero; UserError for anything that is none."""
+        number = isinstance(amount, (int, float)) and not isinstance(amount, bool)
+        if not number or not math.isfinite(amount):
+            raise UserError(_("This amount cannot be read. Nothing was sent."))
+        wanted = self.currency_id.round(abs(amount))
+        if self.currency_id.is_zero(wanted):
+            raise UserError(_("There is nothing to pay. Nothing was sent."))
+        return wanted
+
+    def _servipay_values(self, method, key, kind, amount, order):
+        session = self.sudo()
+        values = {
+            "company_id": session.company_id.id,
+            "provider": method.servipay_provider,
+            "channel": "pos",
+            "kind": kind,
+            "amount": amount,
+            "currency_id": session.currency_id.id,
+            "terminal_id": method._servipay_terminal(session.config_id).id,
+            "idempotency_key": self._servipay_key(key),
+            "user_id": self.env.uid,
+            "pos_session_id": session.id,
+            "pos_config_id": session.config_id.id,
+            "pos_payment_method_id": method.id,
+            "pos_order_uid": _text(order.get("uid")),
+            "pos_order_name": _text(order.get("name")),
+            "pos_line_uid": _text(order.get("line_uid")),
+            **method._servipay_operation_values(session.config_id),
+        }
+        if kind == "refund":
+            values["original_id"] = self._servipay_original(method, amount, order).id
+        return values
+
+    def _servipay_original(self, method, amount, order):
+        """Return the payment that a refund gives back (empty for one that a manager makes without it)."""
+        ids = [line_id for line_id in order.get("refunded_line_ids") or () if isinstance(line_id, int)]
+        lines = self.env["pos.order.line"].browse(ids).exists()
+        check_access(lines, "read")
+        paid = self.env["servipay.operation"].sudo()._pos_paid_with(lines.sudo(), method)
+        enough = paid.filtered(lambda op: self.currency_id.compare_amounts(amount, op.refundable_amount) <= 0)
+        if enough:
+            return enough[0]
+        if paid:
+            left = max(paid.mapped("refundable_amount"))
+            raise UserError(
+                _(
+                    "%(wanted)s cannot be given back with %(method)s: of the payment made with it %(left)s "
+                    "are left. Nothing was sent.",
+                    wanted=format_amount(self.env, amount, self.currency_id),
+                    method=method.name,
+                    left=format_amount(self.env, left, self.currency_id),
+                )
+            )
+        return self._servipay_unreferenced(lines, amount)
+
+    def _servipay_unreferenced(self, lines, amount):
+        """Let a manager give back what was paid in another way, never more than that."""
+        if not _is_manager(self.env.user):
+            raise AccessError(
+                _(
+                    "What is given back was not paid with this method: only a manager may refund it on the "
+                    "terminal. Nothing was sent."
+                )
+            )
+        orders = lines.sudo().order_id
+        if orders and self.currency_id.compare_amounts(amount, sum(orders.mapped("amount_paid"))) > 0:
+            raise UserError(_("More would be given back than was paid. Nothing was sent."))
+        return self.env["servipay.operation"]
+
+    def _servipay_key(self, key):
+        if not isinstance(key, str) or not 16 <= len(key) <= KEY_LENGTH:
+            raise UserError(_("The till sent no usable operation key. Nothing was sent."))
+        return key
+
+    def _servipay_operations(self, domain):
+        """Return operations of this point of sale, readable by whoever passed ``_servipay_till``."""
+        own = [("pos_config_id", "=", self.config_id.id), ("channel", "=", "pos")]
+        return self.env["servipay.operation"].sudo().search(own + domain)
+
+    def _servipay_find(self, key):
+        """Return the operation of a key (may be empty); AccessError when it belongs to somebody else."""
+        domain = [("company_id", "=", self.company_id.id), ("idempotency_key", "=", self._servipay_key(key))]
+        operation = self.env["servipay.operation"].sudo().search(domain)
+        if operation and operation.pos_config_id != self.config_id:
+            raise AccessError(_("This operation belongs to another point of sale."))
+        return operation
+
+    def _servipay_known(self, key):
+        operation = self._servipay_find(key)
+        if not operation:
+            raise UserError(_("This operation is not known here: nothing was sent under this key."))
+        return operation
+
+    def _servipay_check_same(self, operation, method_id, kind, amount):
+        operation._check_same_intent({"kind": kind, "amount": amount})
+        if operation.pos_payment_method_id.id != method_id:
+            raise UserError(_("This payment was already started with another method. Nothing was sent."))
+
+    def _servipay_snapshot(self, operation):
+        """Return the snapshot as the other transactions left it, in the user's language."""
+        return operation._apart("_pos_snapshot", self.env.user)
+
+
+def _is_open(operation):
+    return operation.state in states.UNSETTLED or operation.contradicted
+
+
+def _text(value, longest=128):
+    return value[:longest] if isinstance(value, str) else False

@@ -1,0 +1,30 @@
+from dataclasses import replace
+
+from odoo import models
+
+
+class ResCompany(models.Model):
+    _inherit = "res.company"
+
+    def _paypercloud_get_credentials(self, record=None):
+        """Let the point of sale, then the payment method, override the company's credentials."""
+        credentials = super()._paypercloud_get_credentials(record)
+        if record is None or "pos_payment_method_id" not in record._fields:
+            return credentials
+        for holder in (record.pos_config_id, record.pos_payment_method_id):
+            if holder:
+                own = holder._servipay_credentials()
+                parts = {name: value for name, value in vars(own).items() if value}
+                credentials = replace(credentials, **parts)
+        return credentials
+
+    def _servipay_seal_again(self):
+        """Encrypt the keys of points of sale and payment methods anew, too."""
+        result = super()._servipay_seal_again()
+        box = self.env["servipay.secret.box"]
+        for model in ("pos.payment.method", "pos.config"):
+            holders = self.env[model].sudo().with_context(active_test=False)
+            for holder in holders.search([("company_id", "in", self.ids)]):
+                if holder.servipay_api_key_sealed:
+                    holder.servipay_api_key_sealed = box._seal(box._unseal(holder.servipay_api_key_sealed))
+        return result

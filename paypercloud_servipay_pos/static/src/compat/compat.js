@@ -1,0 +1,115 @@
+/** @odoo-module */
+/*
+ * What differs between the 17.0, 18.0 and 19.0 point of sale. Everything else is written in 19.0 terms.
+ *
+ * A static import of a path that one series lacks stops the whole bundle there, so what 19.0 moved is looked up.
+ * It belongs to addons whose files come before ours in the bundle.
+ */
+import {registry} from "@web/core/registry";
+import {patch} from "@web/core/utils/patch";
+
+const modules = odoo.loader.modules;
+
+function oneOf(...names) {
+    const name = names.find((candidate) => modules.has(candidate));
+    if (!name) {
+        throw new Error(`None of these modules is loaded: ${names.join(", ")}`);
+    }
+    return modules.get(name);
+}
+
+const {PaymentInterface} = oneOf(
+    "@point_of_sale/app/utils/payment/payment_interface", // 19.0
+    "@point_of_sale/app/payment/payment_interface" // 17.0, 18.0
+);
+const store = oneOf(
+    "@point_of_sale/app/services/pos_store", // 19.0
+    "@point_of_sale/app/store/pos_store" // 17.0, 18.0
+);
+
+export const PosStore = store.PosStore;
+export const registerPaymentMethod = store.register_payment_method;
+export const ClosePosPopup = oneOf(
+    "@point_of_sale/app/components/popups/closing_popup/closing_popup", // 19.0
+    "@point_of_sale/app/navbar/closing_popup/closing_popup" // 17.0, 18.0
+).ClosePosPopup;
+
+/** Handlers of server notifications: type -> (pos, payload). */
+export const notifications = registry.category("servipay.notifications");
+
+// 17.0 has no websocket helper on the store: see 17.0/
+patch(PosStore.prototype, {
+    async setup() {
+        await super.setup(...arguments);
+        if (this.data?.connectWebSocket) {
+            for (const [type, handler] of notifications.getEntries()) {
+                this.data.connectWebSocket(type, (payload) => handler(this, payload));
+            }
+        }
+    },
+});
+
+export function callRoute(pos, route, params) {
+    const rpc = modules.get("@web/core/network/rpc")?.rpc || pos.env.services.rpc;
+    return rpc(route, params, {silent: true});
+}
+
+export const sessionOf = (pos) => pos.session || pos.pos_session;
+export const methodOf = (line) => line.payment_method_id || line.payment_method;
+export const orderOf = (line) => line.pos_order_id || line.order;
+export const linesOf = (order) => order.payment_ids || order.paymentlines;
+export const currentOrder = (pos) => (pos.getOrder ? pos.getOrder() : pos.get_order());
+export const methodsOf = (pos) => pos.models?.["pos.payment.method"].getAll() || pos.payment_methods;
+
+// an order's key and number; 17.0 knows its orders by their number only
+export const orderUid = (order) => order.uuid || order.name;
+export const orderName = (order) => order.pos_reference || order.name;
+
+export function allLines(pos) {
+    return pos.models
+        ? pos.models["pos.payment"].getAll()
+        : pos.get_order_list().flatMap((order) => [...order.paymentlines]);
+}
+
+export function setStatus(line, status) {
+    (line.setPaymentStatus || line.set_payment_status).call(line, status);
+}
+
+export function setAmount(line, amount) {
+    (line.setAmount || line.set_amount).call(line, amount);
+}
+
+export function setReceipt(line, text) {
+    line.ticket = "";
+    (line.setReceiptInfo || line.set_receipt_info).call(line, text);
+}
+
+/** Server ids of the order lines that an order gives back. */
+export function refundedLineIds(order) {
+    const lines = order.lines || order.orderlines;
+    const ids = lines.map((line) => line.refunded_orderline_id?.id || line.refunded_orderline_id);
+    return ids.filter((id) => Number.isInteger(id));
+}
+
+/** Payment interface with the 19.0 method names on every series. */
+export class Terminal extends PaymentInterface {
+    get paymentMethod() {
+        return methodOf(this);
+    }
+    getLine(id) {
+        return allLines(this.pos).find((line) => (line.uuid || line.cid) === id);
+    }
+    // names of 17.0 and 18.0
+    get fast_payments() {
+        return this.fastPayments;
+    }
+    send_payment_request(id) {
+        return this.sendPaymentRequest(id);
+    }
+    send_payment_cancel(order, id) {
+        return this.sendPaymentCancel(order, id);
+    }
+    send_payment_reversal(id) {
+        return this.sendPaymentReversal(id);
+    }
+}

@@ -1,0 +1,90 @@
+"""A till in a browser: the steps that every series shares."""
+
+import json
+import urllib.request
+
+PRODUCTS = {"Tarte aux pommes": 18.5, "Café": 2.0}
+PAID = ".receipt-screen, .feedback-screen"
+
+
+class Till:
+    """One browser page with the point of sale open.
+
+    :param suite: the RunningSuite
+    :param login: who works there; the page must be logged in as that user
+    """
+
+    def __init__(self, page, suite, config="Comptoir"):
+        self.page, self.suite = page, suite
+        self.admin = suite.user("admin")
+        self.config_id = self.admin.call("pos.config", "search", [("name", "=", config)])[0]
+
+    def open(self):
+        """Open the session when it is closed, and the till."""
+        url = self.admin.call("pos.config", "open_ui", [self.config_id])["url"]
+        session = self.admin.call(
+            "pos.session",
+            "search_read",
+            [("config_id", "=", self.config_id), ("state", "!=", "closed")],
+            ["state"],
+        )[0]
+        if session["state"] == "opening_control":
+            opening = "set_opening_control" if self.suite.context.series != "17.0" else "set_cashbox_pos"
+            self.admin.call("pos.session", opening, [session["id"]], 0, "")
+        self.session_id = session["id"]
+        self.page.goto(url)
+        self.ready()
+        return self
+
+    def ready(self):
+        """Wait until the till can sell."""
+        self.page.locator(".product-screen, .payment-screen").first.wait_for(timeout=40_000)
+
+    def sell(self, product="Tarte aux pommes"):
+        """Put a product into the order and go to the payment screen."""
+        self.page.locator("article.product .product-name", has_text=product).first.click()
+        self.page.locator(".product-screen .pay-order-button:visible").first.click()
+        self.page.locator(".payment-screen .paymentmethods").wait_for()
+
+    def pay(self, method="Carte (PayperCloud)"):
+        """Choose a method; the amount goes to the terminal."""
+        self.page.locator(".paymentmethods .paymentmethod", has_text=method).first.click()
+        send = self.page.locator(".send_payment_request:visible")
+        if self.suite.context.series == "17.0":
+            send.first.click()
+
+    def receipt(self):
+        """Wait for the receipt: the order is paid and recorded."""
+        self.page.locator(PAID).first.wait_for()
+
+    def next_order(self):
+        """Leave the receipt."""
+        self.page.locator(".button.next, .validation-button, .feedback-screen").first.click()
+        self.page.locator(".product-screen").wait_for()
+
+    def operations(self, **fields):
+        """Return this session's operations, newest first."""
+        names = ["name", "state", "kind", "amount", "approved_amount", "pos_order_name", "idempotency_key"]
+        domain = [("pos_session_id", "=", self.session_id), *((k, "=", v) for k, v in fields.items())]
+        return self.admin.call("servipay.operation", "search_read", domain, names)
+
+    def simulator(self, path, **body):
+        """Steer the PayperCloud simulator."""
+        url = f"{self.suite.simulators['paypercloud_servipay']['url']}/_simulator/{path}"
+        data = json.dumps(body).encode()
+        request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return json.load(answer)
+
+    def dialog(self, text):
+        """Wait for a dialog with a text and close it."""
+        dialog = self.page.locator(".modal-dialog", has_text=text)
+        dialog.wait_for()
+        dialog.locator(".modal-footer .btn-primary, .modal-footer button").first.click()
+        dialog.wait_for(state="detached")
+
+    def status(self, css=".servipay_status"):
+        """Wait for our part of the payment line, or something in it, and return it."""
+        found = self.page.locator(css).first
+        found.wait_for()
+        return found

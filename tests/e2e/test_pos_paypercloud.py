@@ -1,0 +1,159 @@
+"""The cashier's way with the PayperCloud terminal, in a real browser against a real server.
+
+The cashier works in French, the manager too: what is looked for on the screen is found by its class or by a
+number.
+"""
+
+import pytest
+from pos import Till
+
+CAKE, COFFEE = ("Tarte aux pommes", 18.5), ("Café", 2.0)
+
+
+@pytest.fixture
+def till(page, suite, login):
+    """A till of the cashier, open."""
+    login(page, "cashier")
+    opened = Till(page, suite).open()
+    opened.simulator("reset")
+    yield opened
+    # what a failed test left must not hold the terminal for the next one
+    opened.simulator("reset")
+
+
+def newest_is(till, state, **fields):
+    """Whether the newest operation is in a state (and returns it)."""
+    newest = till.operations(**fields)[0]
+    return newest if newest["state"] == state else None
+
+
+def until(till, state):
+    """Wait until the newest operation is in a state and return it."""
+    return till.suite.wait_until(lambda: newest_is(till, state), what=f"an operation that is {state}")
+
+
+def recorded(till, operation, amount):
+    """Wait until a payment of an amount carries an operation."""
+    domain = [("servipay_operation_id", "=", operation["id"]), ("amount", "=", amount)]
+    till.suite.wait_until(lambda: till.admin.call("pos.payment", "search_count", domain), what="the record")
+
+
+def test_paid(till, screenshot):
+    """The amount goes to the terminal, the answer comes by itself, the order carries its operation."""
+    till.simulator("script", outcome="approved", delay=3)
+    till.sell()
+    till.pay()
+    till.status()
+    till.page.wait_for_timeout(1500)
+    screenshot(till.page, "pos-waiting-fr")
+    till.receipt()
+    screenshot(till.page, "pos-receipt-fr")
+    recorded(till, until(till, "approved"), CAKE[1])
+
+
+def test_declined_then_paid(till, screenshot):
+    """A refusal says why; the second attempt is a new operation and pays the same line."""
+    till.simulator("script", outcome="declined", code="51")
+    till.sell()
+    till.pay()
+    till.page.locator(".modal-dialog").wait_for()
+    screenshot(till.page, "pos-declined-fr")
+    till.dialog("Do not honour")
+    assert newest_is(till, "declined")
+    till.page.locator(".send_payment_request").first.click()
+    till.receipt()
+    recorded(till, until(till, "approved"), CAKE[1])
+
+
+def test_cancelled(till):
+    """The till's wish reaches the terminal; the line can be removed once the terminal has confirmed."""
+    till.simulator("script", outcome="approved", delay=50)
+    till.sell()
+    till.pay()
+    till.suite.wait_until(lambda: newest_is(till, "pending"), what="the terminal at work")
+    till.status(".send_payment_cancel").click()
+    till.page.locator(".send_payment_request").first.wait_for()
+    assert newest_is(till, "cancelled")
+
+
+def test_cancelled_while_the_customer_pays(till, screenshot):
+    """The cancellation comes too late: the line ends paid, and money moved once."""
+    till.sell("Café")
+    till.simulator("script", outcome="approved", delay=4, cancel="lose")
+    till.pay()
+    till.suite.wait_until(lambda: newest_is(till, "pending"), what="the terminal at work")
+    till.status(".send_payment_cancel").click()
+    till.receipt()
+    recorded(till, until(till, "approved"), COFFEE[1])
+
+
+def test_reload_in_the_middle(till):
+    """A reload loses nothing: the answer finds its line, and nothing is sent again."""
+    till.simulator("script", outcome="approved", delay=6)
+    till.sell("Café")
+    till.pay()
+    till.status()
+    until(till, "pending")
+    before = len(till.operations())
+    till.page.reload()
+    till.ready()
+    operation = until(till, "approved")
+    till.page.wait_for_timeout(3000)
+    assert len(till.operations()) == before
+    line = till.page.evaluate(
+        """key => {
+            const pos = odoo.__WOWL_DEBUG__.root.env.services.pos;
+            const line = pos.servipay.lineOf(key);
+            return line && [line.payment_status, line.amount];
+        }""",
+        operation["idempotency_key"],
+    )
+    assert line == ["done", COFFEE[1]]
+
+
+def test_partial_approval(till, screenshot):
+    """The line is set to what was paid; the rest stays due."""
+    profiles = till.admin.call("servipay.api.profile", "search", [])
+    till.admin.call("servipay.api.profile", "write", profiles, {"partial_approval": True})
+    till.simulator("script", outcome="partial", amount=1000)
+    till.sell()
+    till.pay()
+    till.page.locator(".modal-dialog").wait_for()
+    screenshot(till.page, "pos-partial-fr")
+    till.page.locator(".modal-footer button").first.click()
+    operation = until(till, "approved")
+    assert operation["approved_amount"] == 10
+    assert "8,50" in till.page.locator(".payment-screen").inner_text()
+
+
+def test_unknown_found_by_inquiry(till, screenshot):
+    """The answer is lost after the charge: never a plain retry; asking finds it."""
+    till.simulator("fault", endpoint="purchase", fault="close_after", times=1)
+    till.sell()
+    till.pay()
+    till.status(".servipay_unknown")
+    assert not till.page.locator(".send_payment_request:visible").count()
+    screenshot(till.page, "pos-unknown-fr")
+    asking = till.page.locator(".servipay_ask")
+    till.suite.wait_until(
+        lambda: asking.is_visible() and asking.click() or newest_is(till, "approved"), what="the approval"
+    )
+    till.receipt()
+    recorded(till, until(till, "approved"), CAKE[1])
+
+
+def test_unknown_settled_by_a_manager(page, suite, login, screenshot):
+    """A manager decides, with a reason; a line whose outcome is unknown cannot be removed meanwhile."""
+    login(page, "manager")
+    till = Till(page, suite).open()
+    till.simulator("reset")
+    till.simulator("fault", endpoint="purchase", fault="close_before", times=1)
+    till.sell()
+    till.pay()
+    till.status(".servipay_unknown")
+    page.locator(".servipay_not_paid").click()
+    page.locator("#servipay_reason").fill("Le journal du terminal ne montre rien")
+    screenshot(page, "pos-resolve-fr")
+    page.locator(".modal-footer .btn-primary").click()
+    page.locator(".send_payment_request").first.wait_for()
+    assert newest_is(till, "failed")
