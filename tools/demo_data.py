@@ -100,6 +100,10 @@ def make_shop():
     config = configs.search([("name", "=", "Comptoir")], limit=1)
     config = config or configs.create({"name": "Comptoir", "company_id": company.id})
     add_terminal(config, "Carte (PayperCloud)", "paypercloud", servipay_terminal_pid="T1")
+    if "pos_caisse_ap_ip" in SIMULATORS:
+        facts = SIMULATORS["pos_caisse_ap_ip"]
+        address = {"caisse_ap_host": facts["host"], "caisse_ap_port": facts["port"]}
+        add_terminal(config, "Carte (Caisse-AP)", "caisse_ap_ip", caisse_ap_allow_local=True, **address)
 
 
 def add_terminal(config, name, terminal, **values):
@@ -109,6 +113,7 @@ def add_terminal(config, name, terminal, **values):
         return
     method = methods.search([("name", "=", name)], limit=1)
     if method:
+        method.write(values)  # a simulator may have another port now
         return
     journal = env["account.journal"].search([("type", "=", "bank"), ("company_id", "=", company.id)], limit=1)
     kind = {"payment_method_type": "terminal"} if "payment_method_type" in methods._fields else {}

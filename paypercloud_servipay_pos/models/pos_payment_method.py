@@ -41,11 +41,16 @@ class PosPaymentMethod(models.Model):
 
     def _is_write_forbidden(self, fields):
         # a wrong key or terminal is found while the shop is open, and corrected then
-        return super()._is_write_forbidden(set(fields) - CORRECTED_ANY_TIME)
+        return super()._is_write_forbidden(set(fields) - self._servipay_corrected_any_time())
 
     # ------------------------------------------------------------------
     # Hooks
     # ------------------------------------------------------------------
+
+    @api.model
+    def _servipay_corrected_any_time(self):
+        """Return the fields that may be changed while a session is open; addons add their own."""
+        return CORRECTED_ANY_TIME
 
     @api.model
     def _servipay_providers(self):

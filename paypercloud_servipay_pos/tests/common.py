@@ -46,7 +46,7 @@ class TillCase(WithSimulator, TestPoSCommon, HttpCase):
         journal = cls.env["account.journal"].create(
             {
                 "name": name,
-                "code": name[:2].upper() + str(len(name)),
+                "code": f"T{uuid.uuid4().hex[:4]}",
                 "type": "bank",
                 "company_id": cls.company.id,
             }

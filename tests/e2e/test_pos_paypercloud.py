@@ -23,8 +23,8 @@ def till(page, suite, login):
 
 def newest_is(till, state, **fields):
     """Whether the newest operation is in a state (and returns it)."""
-    newest = till.operations(**fields)[0]
-    return newest if newest["state"] == state else None
+    newest = till.operations(**fields)[:1]
+    return newest[0] if newest and newest[0]["state"] == state else None
 
 
 def until(till, state):

@@ -88,8 +88,17 @@ export class Follower {
         const outcome = new Promise((resolve) => {
             this.promises[key] = resolve;
         });
-        this.begin(key);
+        this.send(key, order);
         return outcome;
+    }
+    async send(key, order) {
+        try {
+            await compat.keep(this.pos, order);
+        } catch (error) {
+            // a full disk or a private window must not stop a sale: the server has the key in any case
+            console.warn("This order could not be kept in the browser", error);
+        }
+        await this.begin(key);
     }
     async begin(key) {
         try {
@@ -149,6 +158,9 @@ export class Follower {
         const wasOpen = !known || isOpen(known);
         delete this.requests[op.key];
         this.note(op);
+        if (op.state === "unknown") {
+            this.release();
+        }
         if (isOpen(op)) {
             if (line && line.payment_status !== "waitingCard") {
                 setStatus(line, "waitingCard");
@@ -176,8 +188,14 @@ export class Follower {
         }
         this.finish(line, resolve, paid);
     }
+    /** Let core start payments again: other terminals are free, and for ours the server decides. */
+    release() {
+        this.pos.paymentTerminalInProgress = false;
+    }
     finish(line, resolve, paid) {
-        const here = line && orderOf(line) === compat.currentOrder(this.pos);
+        // by their keys: one of them may be a reactive proxy of the other
+        const shown = compat.currentOrder(this.pos);
+        const here = line && shown && compat.orderUid(orderOf(line)) === compat.orderUid(shown);
         if (line) {
             setStatus(line, paid ? "done" : "retry");
         }
@@ -185,7 +203,7 @@ export class Follower {
             resolve(paid);
         } else if (resolve) {
             // core would go on with the order that is on the screen, which is another one
-            this.pos.paymentTerminalInProgress = false;
+            this.release();
         }
     }
     record(line, op) {
@@ -273,7 +291,7 @@ export class Follower {
             states.forEach((op) => this.learn(op));
             for (const line of lines.filter((each) => !known.has(each.servipay_key))) {
                 line.servipay_key = "";
-                setStatus(line, "retry");
+                setStatus(line, "retry"); // the server has never heard of it: nothing was sent
             }
             for (const op of await this.read("servipay_open")) {
                 if (!this.lineOf(op.key) && op.state === "approved" && op.elapsed > FORGOTTEN) {

@@ -94,6 +94,10 @@ patch(PaymentScreen.prototype, {
         const lines = this.paymentLines.filter((line) => (line.uuid || line.cid) === id);
         return refuse(this.pos, lines) ? undefined : super.deletePaymentLine(...arguments);
     },
+    // core drops the lines that are not done when it validates
+    async validateOrder() {
+        return refuse(this.pos, [...this.paymentLines]) ? undefined : super.validateOrder(...arguments);
+    },
 });
 
 patch(TicketScreen.prototype, {

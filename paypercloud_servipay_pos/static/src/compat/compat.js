@@ -84,6 +84,13 @@ export function setReceipt(line, text) {
     (line.setReceiptInfo || line.set_receipt_info).call(line, text);
 }
 
+/** Keep an order in the browser now: core waits a moment, and a reload in that moment would lose the key. */
+export async function keep(pos, order) {
+    const data = pos.data || {};
+    const write = data.synchronizeLocalDataInIndexedDB || data.syncDataWithIndexedDB;
+    await (write ? write.call(data, pos.data.records) : order.save_to_db());
+}
+
 /** Server ids of the order lines that an order gives back. */
 export function refundedLineIds(order) {
     const lines = order.lines || order.orderlines;

@@ -1,0 +1,4 @@
+from . import pos_config
+from . import pos_payment_method
+from . import servipay_terminal
+from . import servipay_operation

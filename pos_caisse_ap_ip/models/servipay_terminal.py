@@ -1,0 +1,103 @@
+from odoo import _, models
+
+from ..caisse_ap.answer import read
+from ..caisse_ap.describe import shown
+from ..caisse_ap.errors import ProtocolError
+from ..caisse_ap.frame import encode
+from ..caisse_ap.request import build, identification
+from .link import Link
+
+TEST_SECONDS = 10  # an identification needs no customer
+OUTCOMES = {"complete": "answered", "refused": "not_sent", "malformed": "undecodable"}
+
+
+class ServipayTerminal(models.Model):
+    _inherit = "servipay.terminal"
+
+    def _caisse_ap_method(self):
+        """Return a payment method that drives this terminal (may be empty)."""
+        host, _colon, port = self.pid.rpartition(":")
+        domain = [("caisse_ap_host", "=", host), ("caisse_ap_port", "=", int(port))]
+        methods = self.env["pos.payment.method"].sudo()
+        return methods.search([*domain, ("company_id", "=", self.company_id.id)], limit=1)
+
+    def _caisse_ap_link(self, method, seconds):
+        """Return the ``Link`` to this terminal, whose address is the one the operation was made for."""
+        host, _colon, port = self.pid.rpartition(":")
+        return Link(
+            host,
+            int(port),
+            answer_seconds=seconds,
+            allow_local=method.sudo().caisse_ap_allow_local,
+            line_end=method.caisse_ap_line_end,
+        )
+
+    def _caisse_ap_journal(self, **common):
+        """Return a callable ``(action, fields, exchange)`` that writes an exchange into the API log."""
+        url = f"tcp://{self.pid}"
+        journal = self.env["servipay.api.log"]._journal(
+            company_id=self.company_id.id, provider="caisse_ap", terminal_id=self.id, **common
+        )
+
+        def write(action, asked, exchange):
+            return journal(
+                {
+                    "transport": "tcp",
+                    "endpoint": action,
+                    "url": url,
+                    "duration": exchange.latency or 0,
+                    "outcome": OUTCOMES.get(exchange.ended, "outcome_unknown"),
+                    "error_message": exchange.text,
+                    "request_body": shown(asked),
+                    "response_body": shown(exchange.fields) if exchange.fields else "",
+                }
+            )
+
+        return write
+
+    def _caisse_ap_test(self):
+        """Identify the terminal (CD=I): no money, no slip."""
+        self.ensure_one()
+        method = self._caisse_ap_method()
+        request = identification(version=method.caisse_ap_version, identifier=method.caisse_ap_identifier)
+        asked = build(request)
+        exchange = self._caisse_ap_link(method, TEST_SECONDS).exchange(encode(asked))
+        self._caisse_ap_journal()("identification", asked, exchange)
+        kind, message = self._caisse_ap_describe(exchange)
+        self._apart_note_contact(exchange)
+        return {
+            "type": "ir.actions.client",
+            "tag": "display_notification",
+            "params": {"type": kind, "message": message, "sticky": kind != "success"},
+        }
+
+    def _apart_note_contact(self, exchange):
+        answered = exchange.ended == "complete"
+        self.sudo()._note_contact(exchange.latency if answered else None, exchange.text)
+
+    def _caisse_ap_describe(self, exchange):
+        """Return (notification type, sentence) for the answer to an identification."""
+        if exchange.ended == "refused":
+            return "danger", _(
+                "The terminal cannot be reached at %(address)s (%(why)s). Is it on, awake, and its address "
+                "and port right?",
+                address=self.pid,
+                why=exchange.text,
+            )
+        if exchange.ended != "complete":
+            return "danger", _(
+                "Something listens at %(address)s but does not answer as a terminal (%(why)s). Is its till "
+                "protocol “Concert, version 3, IP”?",
+                address=self.pid,
+                why=exchange.text,
+            )
+        try:
+            answer = read(exchange.fields)
+        except ProtocolError as error:
+            return "warning", _("The terminal answered something unreadable: %s", error)
+        return "success", _(
+            "The terminal answers after %(latency)s ms: protocol %(version)s, identifier %(identifier)s.",
+            latency=round(exchange.latency),
+            version=answer.version or "?",
+            identifier=answer.identifier or "?",
+        )

@@ -1,0 +1,391 @@
+"""What became of the money. Each table is a list of ways in which it could be misread."""
+
+import contextlib
+import dataclasses
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+if str(Path(__file__).resolve().parents[2] / "pos_caisse_ap_ip") not in sys.path:
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "pos_caisse_ap_ip"))
+
+from caisse_ap import codes
+from caisse_ap.answer import read
+from caisse_ap.compare import Mismatch, mismatches
+from caisse_ap.conclude import DOUBTS, STATES, Verdict, attribute_duplicate, conclude
+from caisse_ap.errors import ProtocolError
+from caisse_ap.frame import pairs_of
+from caisse_ap.request import Request, credit, debit, duplicate, duplicate_of, identification, reversal
+
+OURS = debit(1234, "EUR", private="P-1", reference="REF-1")
+PAID = {"CZ": "0301", "CA": "01", "CB": "1234", "CD": "0", "CE": "978", "AE": "10"}
+CODES = {"debit": "0", "credit": "1", "reversal": "2"}
+
+
+def said(more=(), **changes):
+    """The answer of a payment that went well, other values (None: no such tag), further pairs."""
+    fields = {**PAID, **changes}
+    return read([(tag, value) for tag, value in fields.items() if value is not None] + list(more))
+
+
+def verdict(request=OURS, **changes):
+    return conclude(request, said(**changes))
+
+
+def differences(request=OURS, **changes):
+    return mismatches(request, said(**changes))
+
+
+# -- compare
+
+
+def test_same():
+    assert differences() == ()
+    assert differences(CA="1", CB="000000001234") == (), "padded or not, it is the same"
+    assert differences(CZ="0320", CJ="330538600404", CF="other", CH="other") == (), "no echo, a hint"
+    assert mismatches(debit(1234, "EUR", till="1"), said()) == ()
+
+
+@pytest.mark.parametrize(
+    ("changes", "found"),
+    [
+        ({"CA": "02"}, Mismatch("till", "01", "02")),
+        ({"CA": "10"}, Mismatch("till", "01", "10")),
+        ({"CD": "1"}, Mismatch("action", "debit", "credit")),
+        ({"CD": "9"}, Mismatch("action", "debit", "9")),
+        ({"CE": "840"}, Mismatch("currency", "EUR", "USD")),
+        ({"CE": "000"}, Mismatch("currency", "EUR", "000")),
+        ({"CB": "1235"}, Mismatch("amount", 1234, 1235)),
+        ({"CB": "00"}, Mismatch("amount", 1234, 0)),
+        ({"CB": ""}, Mismatch("amount", 1234, "")),
+        ({"CB": None}, Mismatch("amount", 1234, "")),
+    ],
+)
+def test_difference(changes, found):
+    assert differences(**changes) == (found,)
+    assert verdict(**changes) == Verdict("unknown", "mismatch", mismatches=(found,))
+
+
+def test_all_differences():
+    found = differences(CA="2", CB="9999", CD="2", CE="756")
+    assert [one.field for one in found] == ["till", "action", "currency", "amount"]
+
+
+def test_less_is_a_partial_approval():
+    assert differences(CB="1233") == ()
+
+
+def test_what_is_left_out_differs_from_nothing():
+    assert differences(CA=None, CD=None, CE=None) == ()
+
+
+@pytest.mark.parametrize("request_", [credit(1234, "EUR"), reversal(1234, "EUR")])
+def test_credits_are_whole_or_not_at_all(request_):
+    code = CODES[request_.action]
+    assert differences(request_, CD=code, CB=None) == ()
+    assert conclude(request_, said(CD=code, CB=None)) == Verdict("approved")
+    assert differences(request_, CD=code, CB="1235") == (Mismatch("amount", 1234, 1235),)
+    assert conclude(request_, said(CD=code, CB="garbage")) == Verdict("unknown", "contradiction")
+
+
+@pytest.mark.parametrize("amount", [None, "", "0", "12", "garbage"])
+def test_amount_of_a_failure(amount):
+    """Ingenico leaves it out when the red button was pressed."""
+    assert differences(AE="01", CB=amount) == ()
+    assert verdict(AE="01", AF="11", CB=amount) == Verdict("cancelled", "operator_abandon")
+
+
+def test_amount_of_a_failure_that_is_not_ours():
+    assert verdict(AE="01", AF="04", CB="99999").reason == "mismatch"
+
+
+def test_nothing_to_compare():
+    assert mismatches(identification(), said(CD="I", CB="99", CE="840")) == ()
+    assert mismatches(duplicate(amount=5, currency="EUR"), said(CD="0", CE="840")) == ()
+    assert mismatches(duplicate(), said(CA="02")) == (Mismatch("till", "01", "02"),)
+
+
+@pytest.mark.parametrize("function", [mismatches, conclude, attribute_duplicate])
+@pytest.mark.parametrize("request_", [None, Request("debit"), debit("1", "EUR"), debit(1, "")])
+def test_no_request(function, request_):
+    with pytest.raises(ProtocolError):
+        function(request_, said())
+
+
+# -- conclude
+
+
+def test_approved():
+    assert verdict() == Verdict("approved", "", False, ())
+    assert verdict(CB="0001234", AC=None) == Verdict("approved")
+    assert verdict(CB="1233") == Verdict("approved", partial=True)
+    assert conclude(identification(), said(CD="I", CB=None, CE=None)) == Verdict("approved")
+
+
+@pytest.mark.parametrize(
+    ("code", "state", "reason"),
+    [
+        ("00", "failed", "unknown"),
+        ("02", "failed", "call_bank"),
+        ("04", "declined", "refused"),
+        ("05", "declined", "forbidden"),
+        ("06", "cancelled", "cardholder_abandon"),
+        ("07", "failed", "not_completed"),
+        ("08", "failed", "input_timeout"),
+        ("09", "failed", "bad_format"),
+        ("10", "failed", "bad_application"),
+        ("11", "cancelled", "operator_abandon"),
+        ("12", "failed", "unsupported_action"),
+        ("13", "failed", "unsupported_currency"),
+        ("99", "failed", "other"),
+        ("", "failed", "other"),
+        (None, "failed", ""),
+        ("0414" + "8HOLDER INVALID".ljust(25), "declined", "refused"),
+    ],
+)
+def test_not_performed(code, state, reason):
+    assert verdict(AE="01", AF=code) == Verdict(state, reason)
+    assert verdict(AE="01", AF=code, AC="123456") == Verdict(state, reason), "AC may come with a refusal"
+
+
+@pytest.mark.parametrize("code", ["01", "03"])
+def test_not_performed_and_authorised(code):
+    assert verdict(AE="01", AF=code) == Verdict("unknown", "contradiction")
+
+
+@pytest.mark.parametrize("code", ["00", "01", "03", "99", "xx", ""])
+def test_performed_with_a_harmless_reason(code):
+    assert verdict(AF=code) == Verdict("approved")
+
+
+@pytest.mark.parametrize(
+    "code", ["02", "04", "05", "06", "07", "08", "09", "10", "11", "12", "13", "04REFUS"]
+)
+def test_performed_and_refused(code):
+    assert verdict(AF=code) == Verdict("unknown", "contradiction")
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [("11", "accepted"), (None, "no_status"), ("", "no_status"), ("1", "no_status"), ("02", "no_status")],
+)
+@pytest.mark.parametrize("code", [None, "01", "04", "11"])
+def test_no_status_no_result(status, reason, code):
+    assert verdict(AE=status, AF=code) == Verdict("unknown", reason)
+
+
+@pytest.mark.parametrize(
+    ("status", "more"),
+    [
+        ("10", ("AE", "01")),
+        ("01", ("AE", "10")),
+        ("10", ("CB", "1000")),
+        ("10", ("CE", "840")),
+        ("10", ("CA", "02")),
+        ("01", ("CD", "1")),
+        ("01", ("AF", "01")),
+    ],
+)
+def test_two_values_are_none(status, more):
+    answer = said([("AF", "04"), more] if more[0] == "AF" else [more], AE=status)
+    assert conclude(OURS, answer).state == "unknown"
+
+
+@pytest.mark.parametrize("status", ["10", "01", "11", None])
+def test_an_inquiry_is_not_concluded_from(status):
+    """Read as the answer to a payment, the stranger before us would have paid for us."""
+    answer = said(CD="3", AE=status)
+    assert conclude(duplicate_of(OURS), answer) == Verdict("unknown", "inquiry")
+
+
+def test_refusal_about_something_else_is_no_refusal():
+    for changes in ({"CA": "02"}, {"CD": "1"}, {"CE": "840"}):
+        assert verdict(AE="01", AF="04", **changes).reason == "mismatch"
+
+
+# -- attribute_duplicate
+
+
+def attribute(ours_was_last=True, last=(), others=(), request=OURS, **changes):
+    answer = said(**{"CD": "3", "AC": "184117", **changes})
+    return attribute_duplicate(request, answer, last, ours_was_last=ours_was_last, other_references=others)
+
+
+APPROVED = Verdict("approved")
+UNSURE = Verdict("unknown", "not_attributable")
+ANOTHER = Verdict("unknown", "other_transaction")
+
+
+def test_last_and_all_agrees():
+    assert attribute() == APPROVED
+    assert attribute(CD="0") == attribute(CD=None) == attribute(CA="1", CB="0001234") == APPROVED
+    assert attribute(CF="1010000000") == APPROVED, "Ingenico returns a value of its own"
+    assert attribute(last=["", "000000", "184118"]) == APPROVED
+
+
+def test_ours_was_last_is_never_assumed():
+    answer = said(CD="3", AC="184117")
+    assert attribute_duplicate(OURS, answer) == UNSURE
+    assert attribute_duplicate(OURS, said(CD="3", AE="01", AF="07")) == UNSURE
+    assert attribute(ours_was_last=False) == UNSURE
+
+
+@pytest.mark.parametrize(
+    "changes", [{"AC": None}, {"AC": ""}, {"CE": None}, {"CB": "1233"}, {"AC": " ", "CB": "01234"}]
+)
+def test_last_is_not_enough(changes):
+    assert attribute(**changes) == UNSURE
+
+
+@pytest.mark.parametrize(
+    "returned", [{"CF": "P-1"}, {"CH": "REF-1"}, {"CF": "P-1 "}, {"CF": "x", "CH": "REF-1"}]
+)
+def test_our_reference_came_back(returned):
+    for was_last in (True, False):
+        assert attribute(was_last, **returned) == APPROVED
+        assert attribute(was_last, AC=None, CE=None, **returned) == APPROVED
+        assert attribute(was_last, CB="1000", **returned) == Verdict("approved", partial=True)
+
+
+def test_no_reference_of_ours_equals_no_reference_of_theirs():
+    bare = debit(1234, "EUR")
+    assert attribute(False, request=bare, CF="", CH="") == UNSURE
+    assert attribute(False, request=bare, CF="P-1") == UNSURE
+    assert attribute(False, request=debit(1234, "EUR", private=" "), CF=" ") == UNSURE
+
+
+@pytest.mark.parametrize(
+    ("arguments", "changes"),
+    [
+        ({"last": ["184117"]}, {}),
+        ({"last": ["1", "184117 "]}, {}),
+        ({"last": ["0184117"]}, {}),
+        ({"last": ["a00395"]}, {"AC": "A00395"}),
+        ({"last": ["184117"]}, {"CF": "P-1"}),
+        ({"others": ["P-0"]}, {"CF": "P-0"}),
+        ({"others": [" P-0"]}, {"CH": "P-0"}),
+        ({"others": ["P-0"]}, {"CF": "P-0", "AE": "01", "AF": "04"}),
+    ],
+)
+def test_another_transaction(arguments, changes):
+    assert attribute(**arguments, **changes) == ANOTHER
+
+
+def test_other_references_say_nothing_when_empty():
+    assert attribute(others=["", " "], CF=None) == APPROVED
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"CA": "02"},
+        {"CB": "1235"},
+        {"CB": None},
+        {"CB": "00"},
+        {"CE": "840"},
+        {"CD": "1"},
+        {"CD": "I"},
+        {"CD": "1", "AE": "01", "AF": "04"},
+    ],
+)
+@pytest.mark.parametrize("reference", [None, "P-1"])
+def test_it_differs(changes, reference):
+    result = attribute(CF=reference, **changes)
+    assert (result.state, result.reason, len(result.mismatches)) == ("unknown", "mismatch", 1)
+
+
+def test_refusal_without_a_reason_may_be_a_busy_terminal():
+    assert attribute(AE="01", AF=None) == Verdict("unknown", "inquiry_refused")
+
+
+@pytest.mark.parametrize("code", ["02", "04", "05", "06", "07", "08", "11", "99"])
+def test_last_did_not_succeed(code):
+    slug = codes.REASONS.get(code, codes.OTHER_REASON).slug
+    assert attribute(AE="01", AF=code) == Verdict("failed", slug)
+    assert attribute(False, AE="01", AF=code) == UNSURE
+
+
+@pytest.mark.parametrize("code", ["00", "09", "10", "12", "13"])
+def test_a_terminal_that_did_not_look_says_nothing(code):
+    """AF=12 is a terminal that does not know CD=3; busy ones say 00 or 10. Ours may well be paid."""
+    assert attribute(AE="01", AF=code) == Verdict("unknown", "inquiry_refused")
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"AE": "11"}, "accepted"),
+        ({"AE": None}, "no_status"),
+        ({"AE": "99"}, "no_status"),
+        ({"AF": "04"}, "contradiction"),
+        ({"AE": "01", "AF": "01"}, "contradiction"),
+    ],
+)
+def test_doubt_stays_doubt(changes, reason):
+    assert attribute(CF="P-1", **changes) == Verdict("unknown", reason)
+
+
+@pytest.mark.parametrize("request_", [duplicate(), identification()])
+def test_only_money_can_be_asked_after(request_):
+    assert attribute_duplicate(request_, said(), ours_was_last=True) == Verdict("unknown", "not_asked")
+
+
+def test_a_credit_without_its_amount():
+    ours = credit(1234, "EUR", private="P-1")
+    assert attribute(request=ours, CB=None, CF="P-1") == UNSURE
+    assert attribute(request=ours, CF="P-1") == APPROVED
+
+
+# -- whatever comes
+
+VALUES = {
+    "AE": ["10", "01", "11", "??"],
+    "AF": [*codes.REASONS, "99"],
+    "CA": ["01", "1", "02"],
+    "CB": ["1234", "1233", "1235", "00", "", "x"],
+    "CD": ["0", "1", "3", "9"],
+    "CE": ["978", "840", "000"],
+    "CF": ["P-1", "P-0", "z"],
+    "AC": ["1", "2", ""],
+}
+PAIRS = st.sampled_from([(tag, value) for tag, values in VALUES.items() for value in values])
+ANSWERS = st.lists(
+    st.one_of(PAIRS, st.tuples(st.sampled_from(sorted(VALUES)), st.text(max_size=5))), max_size=12
+)
+REQUESTS = st.sampled_from(
+    [OURS, credit(1234, "EUR"), reversal(1234, "EUR", private="P-0"), identification(), duplicate_of(OURS)]
+)
+
+
+@settings(max_examples=500)
+@given(REQUESTS, ANSWERS, st.booleans())
+def test_money_is_never_misread(request, fields, was_last):
+    """The rules that hold for any answer, stated without the code under test."""
+    answer, statuses = read(fields), {value for tag, value in pairs_of(fields) if tag == "AE"}
+    for result in (
+        conclude(request, answer),
+        attribute_duplicate(request, answer, ["2"], ours_was_last=was_last),
+    ):
+        assert result.state in STATES
+        assert (result.state == "unknown") == (result.reason in DOUBTS)
+        assert bool(result.mismatches) <= (result.state == "unknown")
+        if result.state == "approved":
+            assert statuses == {"10"}
+            assert request.amount is None or answer.amount is None or 0 < answer.amount <= request.amount
+            assert result.partial == (request.amount is not None and (answer.amount or 1234) < 1234)
+        elif result.state != "unknown":
+            assert statuses == {"01"} and not result.partial
+
+
+@given(
+    st.sampled_from([field.name for field in dataclasses.fields(Request)]),
+    st.one_of(st.text(), st.integers()),
+)
+def test_nothing_but_protocol_error(name, value):
+    request = dataclasses.replace(OURS, **{name: value})
+    for function in (conclude, mismatches, attribute_duplicate):
+        with contextlib.suppress(ProtocolError):
+            function(request, said())
