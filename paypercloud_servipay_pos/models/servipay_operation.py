@@ -18,7 +18,14 @@ class ServipayOperation(models.Model):
     pos_order_uid = fields.Char("Order key", readonly=True, index="btree_not_null", copy=False)
     pos_order_name = fields.Char("Order at the till", readonly=True, copy=False)
     pos_line_uid = fields.Char("Payment line key", readonly=True, copy=False)
-    pos_payment_ids = fields.One2many("pos.payment", "servipay_operation_id", "Payments", readonly=True)
+    # an accountant without a till may read operations, but not the till's payments
+    pos_payment_ids = fields.One2many(
+        "pos.payment",
+        "servipay_operation_id",
+        "Payments",
+        readonly=True,
+        groups="point_of_sale.group_pos_user",
+    )
     revision = fields.Integer(readonly=True, copy=False, help="Grows with every change that tills hear of.")
 
     # ------------------------------------------------------------------

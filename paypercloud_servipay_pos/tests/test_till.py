@@ -133,6 +133,14 @@ class TestTill(TillCase):
             with self.assertRaises(AccessError):
                 call(key)
 
+    def test_accountant_reads_operations(self):
+        """Who may read payments opens a till's operation without being a user of the point of sale."""
+        operation = self.paid()
+        accountant = self.make_user("servipay_accountant", "paypercloud_servipay.group_user")
+        known = operation.with_user(accountant).read()[0]
+        self.assertEqual(known["pos_config_id"][1], "Counter")
+        self.assertNotIn("pos_payment_ids", known)
+
     def test_no_secret_reaches_a_till(self):
         """Neither the snapshot nor what the till loads nor what a cashier reads holds a key."""
         secret = "sk-method-1d7c9b"
