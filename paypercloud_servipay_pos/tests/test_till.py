@@ -138,7 +138,7 @@ class TestTill(TillCase):
         operation = self.paid()
         accountant = self.make_user("servipay_accountant", "paypercloud_servipay.group_user")
         known = operation.with_user(accountant).read()[0]
-        self.assertEqual(known["pos_config_id"][1], "Counter")
+        self.assertIn("Counter", known["pos_config_id"][1])
         self.assertNotIn("pos_payment_ids", known)
 
     def test_no_secret_reaches_a_till(self):
