@@ -4,6 +4,7 @@ from odoo import _, fields, models
 from odoo.exceptions import UserError
 
 from odoo.addons.paypercloud_servipay.api.finding import Finding
+from odoo.addons.paypercloud_servipay.api.masking import get_logger
 from odoo.addons.paypercloud_servipay.models.own_transaction import Detached, in_own_transaction
 
 from ..caisse_ap import codes
@@ -13,6 +14,8 @@ from ..caisse_ap.conclude import attribute_duplicate, conclude
 from ..caisse_ap.errors import ProtocolError
 from ..caisse_ap.frame import encode
 from .pos_payment_method import APPLICATIONS
+
+_logger = get_logger(__name__)
 
 MARGIN = 15  # seconds for connecting and for the last pause of an answer
 ACTIONS = {"purchase": requests.debit, "refund": requests.credit, "void": requests.reversal}
@@ -160,9 +163,13 @@ class ServipayOperation(models.Model):
         detached, number = Detached(self.env), self.id
 
         def tell(finding):
-            in_own_transaction(
-                detached, lambda env: env["servipay.operation"].browse(number)._apply(finding, "send")
-            )
+            try:
+                in_own_transaction(
+                    detached, lambda env: env["servipay.operation"].browse(number)._apply(finding, "send")
+                )
+            except Exception:  # pylint: disable=broad-except
+                # whatever ails the database now, the terminal's answer must still be heard
+                _logger.exception("the progress of operation %s could not be stored", number)
 
         return tell
 

@@ -105,11 +105,27 @@ export class Follower {
             this.learn(await this.route("start", this.requests[key]));
         } catch (error) {
             if (isRefusal(error)) {
-                this.end(key, false, error.data.message);
+                await this.refused(key, error.data.message);
             } else {
                 this.doubt(key);
             }
         }
+    }
+    /** A refusal counts only when the server has no operation of this key: an earlier request may have arrived. */
+    async refused(key, text) {
+        try {
+            const known = await this.read("servipay_state", [key]);
+            if (known.length) {
+                known.forEach((op) => this.learn(op));
+                return;
+            }
+        } catch (error) {
+            if (!isRefusal(error)) {
+                this.doubt(key);
+                return;
+            }
+        }
+        this.end(key, false, text);
     }
     /** The request may have arrived or not: the same key is offered again until the server answers. */
     doubt(key) {
