@@ -69,16 +69,19 @@ def _database(context, fresh):
     return name
 
 
-def start_simulators(context, started, known=None):
+def start_simulators(context, started, known=None, arguments=None):
     """Start the simulators of all addons; returns {addon: facts}.
 
     started: list that the Simulators are put into. known: facts of an earlier run, whose ports and keys are
-    taken again where that is possible.
+    taken again where that is possible. arguments: {addon: more words of its command line}.
     """
     for addon in servers.simulated(context):
         facts = (known or {}).get(addon) or {}
         port = facts.get("port")
-        simulator = servers.Simulator(context, addon, port if port and odoo.port_is_free(port) else None)
+        words = (arguments or {}).get(addon, ())
+        simulator = servers.Simulator(
+            context, addon, port if port and odoo.port_is_free(port) else None, words
+        )
         simulator.api_key = facts.get("api_key") or simulator.api_key
         with step(f"starting the simulator of {addon}"):
             started.append(simulator.start())

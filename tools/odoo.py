@@ -103,10 +103,11 @@ def run(context, database, name, *arguments, step=None, script=None, subcommand=
     )
 
 
-def install(context, database, modules, name, step=None):
+def install(context, database, modules, name, step=None, **configuration):
     """Install modules (list) into a database; a Problem says what Odoo said when that fails."""
     flags = ["--without-demo=all"] if context.series != "19.0" else ["--skip-auto-install"]
-    code, log = run(context, database, name, "-i", ",".join(modules), *flags, "--stop-after-init", step=step)
+    flags += ["-i", ",".join(modules), "--stop-after-init"]
+    code, log = run(context, database, name, *flags, step=step, **configuration)
     bad = [record for record in odoo_log.records(log) if record.level in ("ERROR", "CRITICAL")]
     if code or bad:
         said = bad[0].text if bad else processes.last_words(log)
@@ -117,13 +118,13 @@ def install(context, database, modules, name, step=None):
     return log
 
 
-def shell(context, database, script, name, step=None, **variables):
+def shell(context, database, script, name, configuration=None, **variables):
     """Run a Python script in `odoo shell` on a database; variables become environment variables.
 
-    The script sees `env` and commits by itself. Its last line must print "done" (a shell ends with 0 even
+    configuration: values of the configuration file instead of the usual ones. The script sees `env` and commits by itself. Its last line must print "done" (a shell ends with 0 even
     when a script raised an error on some series).
     """
-    config = write_configuration(context, database, name, free_port(), free_port())
+    config = write_configuration(context, database, name, free_port(), free_port(), **configuration or {})
     line = command(context, "shell", "-c", config, "-d", database, "--no-http")
     log = context.logs / f"{name}.log"
     log.unlink(missing_ok=True)

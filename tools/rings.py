@@ -215,12 +215,15 @@ def _pytest(context, folder, expression, addons=(), **variables):
     surroundings = processes.clean_environment(
         {**context.exported(), **variables, "PYTHONDONTWRITEBYTECODE": "1"}
     )
-    log = context.logs / f"{folder}.log"
-    log.unlink(missing_ok=True)
+    log, told = context.logs / f"{folder}.log", context.state / f"{folder}-report.txt"
+    for path in (log, told):
+        path.unlink(missing_ok=True)
     with step(f"running tests/{folder}"):
         code, text = processes.run(
             [context.python, *arguments], context.state, log, folder, surroundings, cwd=context.root
         )
+    if told.exists():  # figures that the tests want seen
+        say(told.read_text().rstrip())
     if code == PYTEST_NOTHING_COLLECTED:
         return _nothing("no test matches")
     if not report.exists():

@@ -28,9 +28,12 @@ class RpcError(Exception):
 class User:
     """A logged-in user, with a session of its own, calling as the web client does (all series)."""
 
-    def __init__(self, url, database, login, password=None):
-        """Log in; the demo's passwords are the log-ins. An RpcError when that is refused."""
-        self.url = url
+    def __init__(self, url, database, login, password=None, seconds=RPC_SECONDS):
+        """Log in; the demo's passwords are the log-ins. An RpcError when that is refused.
+
+        seconds: that a call may take.
+        """
+        self.url, self.seconds = url, seconds
         self.cookies = http.cookiejar.CookieJar()
         self.opener = urllib.request.build_opener(
             urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor(self.cookies)
@@ -44,7 +47,7 @@ class User:
         body = json.dumps({"jsonrpc": "2.0", "method": "call", "id": 1, "params": parameters}).encode()
         headers = {"Content-Type": "application/json"}
         request = urllib.request.Request(self.url + path, body, headers)  # noqa: S310  (our own server)
-        with self.opener.open(request, timeout=RPC_SECONDS) as answer:
+        with self.opener.open(request, timeout=self.seconds) as answer:
             document = json.load(answer)
         if "error" in document:
             raise RpcError(document["error"])
@@ -53,7 +56,7 @@ class User:
     def get(self, path):
         """Return (status, text) of a page."""
         try:
-            with self.opener.open(self.url + path, timeout=RPC_SECONDS) as answer:
+            with self.opener.open(self.url + path, timeout=self.seconds) as answer:
                 return answer.status, answer.read().decode(errors="replace")
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode(errors="replace")
@@ -73,10 +76,13 @@ class RunningSuite:
     """The suite on a copy of its template. Attributes: context, database (name), server, simulators, url.
 
     workers: 0 threaded, else prefork behind the proxy. cron_threads: scheduled jobs run when it is not 0.
+    simulator_arguments: {addon: more words of its simulator's command line}.
     """
 
-    def __init__(self, context, purpose="e2e", workers=0, cron_threads=0, **configuration):
-        self.context, self.purpose = context, purpose
+    def __init__(
+        self, context, purpose="e2e", workers=0, cron_threads=0, simulator_arguments=None, **configuration
+    ):
+        self.context, self.purpose, self.simulator_arguments = context, purpose, simulator_arguments
         self.options = {"workers": workers, "cron_threads": cron_threads, **configuration}
         self.database, self.server = None, None
         self.simulators = {}
@@ -92,7 +98,9 @@ class RunningSuite:
         """Make the database and start everything. Returns itself."""
         try:
             self.database = self.context.clone(template.suite(self.context), self.purpose)
-            self.simulators = demo.start_simulators(self.context, self._started)
+            self.simulators = demo.start_simulators(
+                self.context, self._started, arguments=self.simulator_arguments
+            )
             demo.fill(self.context, self.database, self.simulators)
             self.server = servers.OdooServer(
                 self.context, self.database, self.purpose, **self.options
@@ -118,6 +126,10 @@ class RunningSuite:
         if login not in self._users:
             self._users[login] = User(self.url, self.database, login)
         return self._users[login]
+
+    def simulator(self, addon):
+        """Return the running servers.Simulator of an addon."""
+        return next(found for found in self._started if found.addon == addon)
 
     def sql(self, query):
         """Run SQL on the suite's database; returns rows of text."""

