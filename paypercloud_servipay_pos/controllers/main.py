@@ -18,6 +18,11 @@ class ServipayPos(http.Controller):
         """Wish for a cancellation; the outcome comes later."""
         return self._till(session_id)._servipay_cancel(key, request)
 
+    @http.route(f"{ROUTE}/void", type=JSONRPC, auth="user", methods=["POST"])
+    def void(self, session_id, key):
+        """Take back an approved payment that no order has recorded yet; the outcome comes later."""
+        return self._till(session_id)._servipay_void(key)
+
     @http.route(f"{ROUTE}/inquire", type=JSONRPC, auth="user", methods=["POST"])
     def inquire(self, session_id, key):
         """Ask the terminal what became of an operation; the news come later."""

@@ -4,7 +4,12 @@ from odoo import fields, models
 class PosOrder(models.Model):
     _inherit = "pos.order"
 
-    servipay_operation_count = fields.Integer(compute="_compute_servipay_operation_count", compute_sudo=True)
+    # with groups: 18.0 and 19.0 read every field of an order at each synchronisation of a till
+    servipay_operation_count = fields.Integer(
+        compute="_compute_servipay_operation_count",
+        compute_sudo=True,
+        groups="paypercloud_servipay.group_user",
+    )
 
     def _compute_servipay_operation_count(self):
         for order in self:

@@ -1,6 +1,10 @@
+import logging
+
 from odoo import api, fields, models
 
 from odoo.addons.paypercloud_servipay.compat import SERIES
+
+_logger = logging.getLogger(__name__)
 
 # Only code of this file holds it, so no context that a browser sends can stand for it.
 _BY_SERVER = object()
@@ -47,7 +51,7 @@ class PosPayment(models.Model):
         return {name: value for name, value in vals.items() if name != "servipay_operation_id"}
 
     def _write_linked(self):
-        operation = self._servipay_find()
+        operation = self._servipay_believable(self._servipay_find())
         values = {"servipay_operation_id": operation.id, **self._servipay_facts(operation)}
         self.sudo().with_context(servipay_link=_BY_SERVER).write(values)
 
@@ -56,10 +60,18 @@ class PosPayment(models.Model):
             ("company_id", "=", self.company_id.id),
             ("idempotency_key", "=", self.servipay_key),
             ("pos_payment_method_id", "=", self.payment_method_id.id),
-            ("pos_config_id", "=", self.session_id.config_id.id),
+            ("pos_config_id", "in", self.session_id._servipay_configs().ids),
         ]
         return self.env["servipay.operation"].sudo().search(domain, limit=1)
 
+    def _servipay_believable(self, operation):
+        """Return the operation, or none when it cannot have paid this line: nothing was taken, or it paid another."""
+        if operation.state in ("declined", "cancelled", "failed") or operation.pos_payment_ids - self:
+            _logger.warning("payment %s bears the key of %s, which cannot have paid it", self.id, operation.name)
+            return operation.browse()
+        return operation
+
+    @api.model
     def _servipay_facts(self, operation):
         """Return the values of this record's own columns that the operation knows (18.0 has more of them)."""
         if operation.state != "approved":

@@ -2,7 +2,7 @@ from odoo import api, fields, models
 
 from odoo.addons.paypercloud_servipay.compat import SERIES
 
-LOADED = ("servipay_provider", "servipay_fast_payment")
+LOADED = ("servipay_provider", "servipay_fast_payment", "servipay_can_void")
 
 CORRECTED_ANY_TIME = {
     "servipay_api_key",
@@ -18,11 +18,13 @@ class PosPaymentMethod(models.Model):
     _inherit = ["pos.payment.method", "servipay.pos.credentials"]
 
     servipay_provider = fields.Char(compute="_compute_servipay_provider")
+    servipay_can_void = fields.Boolean(compute="_compute_servipay_can_void")
     servipay_fast_payment = fields.Boolean(
         "Send the amount at once",
         default=True,
         help="The amount goes to the terminal as soon as this method is chosen. Switch it off to split a "
-        "payment over several cards: the cashier then changes the amount and presses “Send”.",
+        "payment over several cards: the cashier then changes the amount and presses “Send”. On 17.0 the cashier "
+        "always presses “Send”.",
     )
 
     # ------------------------------------------------------------------
@@ -34,6 +36,12 @@ class PosPaymentMethod(models.Model):
         providers = self._servipay_providers()
         for method in self:
             method.servipay_provider = providers.get(method.use_payment_terminal, "")
+
+    @api.depends("use_payment_terminal")
+    def _compute_servipay_can_void(self):
+        for method in self:
+            hook = getattr(method, f"_{method.servipay_provider}_pos_can_void", None)
+            method.servipay_can_void = bool(hook and hook())
 
     # ------------------------------------------------------------------
     # CRUD
@@ -70,6 +78,10 @@ class PosPaymentMethod(models.Model):
     def _servipay_operation_values(self, config):
         """Return more values of a new operation; addons extend it."""
         return {"pos_ref": self.servipay_pos_id or config.servipay_pos_id or False}
+
+    def _paypercloud_pos_can_void(self):
+        """Say whether a till may take back a payment before its order is recorded."""
+        return True
 
     def _paypercloud_pos_terminal(self, config):
         company = self.company_id

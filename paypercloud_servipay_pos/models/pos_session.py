@@ -1,3 +1,4 @@
+import logging
 import math
 from collections import defaultdict
 
@@ -10,7 +11,9 @@ from odoo.addons.paypercloud_servipay.compat import check_access
 from odoo.addons.paypercloud_servipay.models.conversation import Conversation, converse
 from odoo.addons.paypercloud_servipay.models.own_transaction import Detached, in_own_transaction
 
-from .servipay_operation import _is_manager
+from .servipay_operation import LINES, _is_manager
+
+_logger = logging.getLogger(__name__)
 
 MOST_KEYS = 100  # of one call
 KEY_LENGTH = 64
@@ -34,7 +37,7 @@ class PosSession(models.Model):
         for session in self:
             operations = session.servipay_operation_ids
             session.servipay_operation_count = len(operations)
-            session.servipay_unsettled_count = len(operations.filtered(_is_open))
+            session.servipay_unsettled_count = len(operations.filtered(lambda op: op._pos_is_open()))
 
     # ------------------------------------------------------------------
     # Actions
@@ -122,19 +125,48 @@ class PosSession(models.Model):
         operation._resolve(outcome, reason)
         return self._servipay_snapshot(operation)
 
+    def _servipay_void(self, key):
+        """Start the void of an approved payment that no order has recorded yet; returns its snapshot.
+
+        Pressed twice it is one void; after one that certainly did not happen a new one is made.
+        """
+        operation = self._servipay_known(key)
+        last = operation._pos_last_void()
+        if not last or last.state in ("declined", "cancelled", "failed"):
+            if not operation._pos_can_void():
+                raise UserError(_("This payment cannot be voided here. Nothing was sent; refund it instead."))
+            number = len(operation.child_ids.filtered(lambda child: child.kind == "void")) + 1
+            operation._give_back(
+                f"void-{number}-{operation.idempotency_key}"[:KEY_LENGTH],
+                operation._settled_amount(),
+                void=True,
+                channel="pos",
+            )
+        return self._servipay_snapshot(operation)
+
     def _servipay_state(self, keys):
-        """Return the snapshots of the operations of this point of sale with these keys."""
+        """Return the snapshots of the operations with these keys.
+
+        Of another till's, with which no orders are shared, it only says where it is: ``{"key", "elsewhere"}``.
+        """
         keys = [key for key in keys if isinstance(key, str)][:MOST_KEYS]
-        operations = self._servipay_operations([("idempotency_key", "in", keys)])
-        return [operation._pos_snapshot(self.env.user) for operation in operations]
+        domain = [("company_id", "=", self.company_id.id), ("idempotency_key", "in", keys)]
+        operations = self.env["servipay.operation"].sudo().search(domain)
+        shared = self._servipay_configs()
+        return [
+            operation._pos_snapshot(self.env.user)
+            if operation.pos_config_id in shared
+            else {"key": operation.idempotency_key, "elsewhere": operation.pos_config_id.name or ""}
+            for operation in operations
+        ]
 
     def _servipay_open(self):
         """Return the snapshots of what is not settled, or was paid and is in no order yet."""
-        paid = ["&", "&", ("state", "=", "approved"), ("pos_payment_ids", "=", False)]
-        paid += [("kind", "in", ("purchase", "refund"))]
+        paid = ["&", ("state", "=", "approved"), ("pos_payment_ids", "=", False)]
         unsettled = [("state", "in", tuple(states.UNSETTLED))]
-        domain = [("pos_session_id", "=", self.id), "|", *unsettled, *paid]
-        return [op._pos_snapshot(self.env.user) for op in self._servipay_operations(domain)]
+        domain = [("pos_session_id", "=", self.id), ("kind", "in", LINES)]
+        operations = self.env["servipay.operation"].sudo().search([*domain, "|", *unsettled, *paid])
+        return [operation._pos_snapshot(self.env.user) for operation in operations]
 
     # ------------------------------------------------------------------
     # Business: closing
@@ -155,18 +187,34 @@ class PosSession(models.Model):
         return result
 
     def _servipay_reconcile(self):
-        """Start one reconciliation for each PayperCloud terminal that the session used."""
+        """Start one reconciliation for each PayperCloud terminal that the session used.
+
+        Runs after the commit: nothing that goes wrong here may look like a closing that went wrong.
+        """
         detached = Detached(self.env)
-        used = in_own_transaction(detached, self._servipay_terminals_used)
-        for number, values in enumerate(used):
-            # once per session and terminal, however often the closing is repeated
-            values["idempotency_key"] = f"closing-{self.id}-{values['terminal_id'] or number}"
-            operation_id = in_own_transaction(
-                detached, lambda env, values=values: env["servipay.operation"]._open(values).id
+        for values in in_own_transaction(detached, self._servipay_terminals_used):
+            try:
+                self._servipay_reconcile_terminal(detached, values)
+            except Exception:  # pylint: disable=broad-except
+                _logger.exception("session %s: terminal %s is not reconciled", self.id, values["terminal_id"])
+
+    def _servipay_reconcile_terminal(self, detached, values):
+        """Open and send one reconciliation; a closing that is repeated tries again only what failed."""
+
+        def work(env):
+            session = env["pos.session"].browse(self.id)
+            earlier = session.servipay_operation_ids.filtered(
+                lambda op: op.kind == "reconciliation" and op.terminal_id.id == values["terminal_id"]
             )
-            conversation = Conversation(detached, operation_id)
-            if conversation.apart("_claim"):
-                converse(conversation, "send", "follow")
+            if earlier.filtered(lambda op: op.state not in ("declined", "cancelled", "failed")):
+                return None
+            key = f"closing-{self.id}-{values['terminal_id']}-{len(earlier) + 1}"
+            return env["servipay.operation"]._open({**values, "idempotency_key": key}).id
+
+        operation_id = in_own_transaction(detached, work)
+        conversation = operation_id and Conversation(detached, operation_id)
+        if conversation and conversation.apart("_claim"):
+            converse(conversation, "send", "follow")
 
     def _servipay_terminals_used(self, env):
         """Return the values of the reconciliations to make."""
@@ -178,7 +226,6 @@ class PosSession(models.Model):
                 "provider": "paypercloud",
                 "channel": "pos",
                 "kind": "reconciliation",
-                "currency_id": session.currency_id.id,
                 "terminal_id": terminal.id,
                 "user_id": env.uid,
                 "pos_session_id": session.id,
@@ -191,47 +238,71 @@ class PosSession(models.Model):
         ]
 
     def _servipay_closing(self):
-        """Return {"unsettled": [snapshots], "rows": [...]}: operations against payments.
+        """Return what the closing screen shows: operations against payments, differences first.
 
-        A row per terminal and method, differences first; amounts are formatted texts."""
+        {"unsettled": [{"key", "text"}], "head": [column], "rows": [{"cells": [text], "differs"}]}; a row per
+        terminal and method. Texts are in the user's language: the till only lays them out.
+        """
         session = self.sudo()
-        unsettled = session.servipay_operation_ids.filtered(_is_open)
+        unsettled = session.servipay_operation_ids.filtered(lambda operation: operation._pos_is_open())
         rows = [session._servipay_row(*pair) for pair in session._servipay_pairs()]
-        rows.sort(key=lambda row: (not row["differs"], row["terminal"], row["method"]))
-        return {"unsettled": [operation._pos_snapshot() for operation in unsettled], "rows": rows}
+        rows.sort(key=lambda row: (not row["differs"], row["cells"]))
+        return {
+            "unsettled": [operation._pos_line() for operation in unsettled],
+            "head": [_("Terminal"), _("Method"), _("Operations"), _("Payments"), _("Difference")],
+            "rows": rows,
+        }
 
     def _servipay_pairs(self):
-        """Return [((terminal name, method name), operations, payments)] of the session."""
-        operations, payments = defaultdict(self.env["servipay.operation"].browse), {}
+        """Return [((terminal name, method), operations, payments)] of the session."""
+        operations = defaultdict(self.env["servipay.operation"].browse)
         payments = defaultdict(self.env["pos.payment"].browse)
-        for operation in self.servipay_operation_ids.filtered(lambda op: op.state == "approved"):
+        recorded = self._servipay_recorded()
+        for operation in self._servipay_moved(recorded):
             pair = operation.terminal_id.display_name or "", operation.pos_payment_method_id
             operations[pair] |= operation
-        orders = self.order_ids.filtered(lambda order: order.state not in ("draft", "cancel"))
-        for payment in orders.payment_ids.filtered(lambda pay: pay.payment_method_id.servipay_provider):
+        for payment in recorded:
             terminal = payment.servipay_operation_id.terminal_id.display_name or ""
             payments[terminal, payment.payment_method_id] |= payment
         pairs = {**operations, **payments}
         return [((name, method), operations[name, method], payments[name, method]) for name, method in pairs]
 
+    def _servipay_recorded(self):
+        """Return the payments with our methods in the session's orders (a reversed line counts for nothing)."""
+        orders = self.order_ids.filtered(lambda order: order.state not in ("draft", "cancel"))
+        return orders.payment_ids.filtered(
+            lambda payment: (
+                payment.payment_method_id.servipay_provider and not self.currency_id.is_zero(payment.amount)
+            )
+        )
+
+    def _servipay_moved(self, recorded):
+        """Return the operations that moved money for this session.
+
+        An order that another till took over counts where it was recorded. A void is no movement of its own: it
+        makes the payment "reversed", which then counts no more.
+        """
+        elsewhere = self.servipay_operation_ids.filtered(lambda op: op.pos_payment_ids.session_id - self)
+        operations = self.servipay_operation_ids - elsewhere | recorded.servipay_operation_id
+        return operations.filtered(lambda op: op.state == "approved" and op.kind in LINES)
+
     def _servipay_row(self, pair, operations, payments):
-        moved = sum(op._settled_amount() * (-1 if op.kind != "purchase" else 1) for op in operations)
+        moved = sum(op._settled_amount() * (-1 if op.kind == "refund" else 1) for op in operations)
         recorded = sum(payments.mapped("amount"))
         difference = self.currency_id.round(moved - recorded)
 
         def shown(amount):
             return format_amount(self.env, amount, self.currency_id)
 
-        return {
-            "terminal": pair[0],
-            "method": pair[1].name,
-            "operations_count": len(operations),
-            "operations_amount": shown(moved),
-            "payments_count": len(payments),
-            "payments_amount": shown(recorded),
-            "difference": shown(difference),
-            "differs": not self.currency_id.is_zero(difference) or len(operations) != len(payments),
-        }
+        cells = [
+            pair[0],
+            pair[1].name,
+            f"{len(operations)}: {shown(moved)}",
+            f"{len(payments)}: {shown(recorded)}",
+            shown(difference),
+        ]
+        differs = not self.currency_id.is_zero(difference) or len(operations) != len(payments)
+        return {"cells": cells, "differs": differs}
 
     # ------------------------------------------------------------------
     # Helpers
@@ -278,14 +349,20 @@ class PosSession(models.Model):
             **method._servipay_operation_values(session.config_id),
         }
         if kind == "refund":
-            values["original_id"] = self._servipay_original(method, amount, order).id
+            lines = self._servipay_refunded_lines(order)
+            values["original_id"] = self._servipay_original(method, amount, lines).id
+            values["pos_refunded_order_ids"] = [(6, 0, lines.sudo().order_id.ids)]
         return values
 
-    def _servipay_original(self, method, amount, order):
-        """Return the payment that a refund gives back (empty for one that a manager makes without it)."""
+    def _servipay_refunded_lines(self, order):
+        """Return the order lines that a till says it gives back; AccessError for those of another company."""
         ids = [line_id for line_id in order.get("refunded_line_ids") or () if isinstance(line_id, int)]
         lines = self.env["pos.order.line"].browse(ids).exists()
         check_access(lines, "read")
+        return lines
+
+    def _servipay_original(self, method, amount, lines):
+        """Return the payment that a refund gives back (empty for one that a manager makes without it)."""
         paid = self.env["servipay.operation"].sudo()._pos_paid_with(lines.sudo(), method)
         enough = paid.filtered(lambda op: self.currency_id.compare_amounts(amount, op.refundable_amount) <= 0)
         if enough:
@@ -304,7 +381,7 @@ class PosSession(models.Model):
         return self._servipay_unreferenced(lines, amount)
 
     def _servipay_unreferenced(self, lines, amount):
-        """Let a manager give back what was paid in another way, never more than that."""
+        """Let a manager give back what was paid in another way, never more than that, all refunds together."""
         if not _is_manager(self.env.user):
             raise AccessError(
                 _(
@@ -313,7 +390,11 @@ class PosSession(models.Model):
                 )
             )
         orders = lines.sudo().order_id
-        if orders and self.currency_id.compare_amounts(amount, sum(orders.mapped("amount_paid"))) > 0:
+        if not orders:
+            return self.env["servipay.operation"]
+        refunds = self.env["servipay.operation"].sudo()._pos_refunds_of(orders)
+        left = sum(orders.mapped("amount_paid")) - sum(refunds.mapped("amount"))
+        if self.currency_id.compare_amounts(amount, left) > 0:
             raise UserError(_("More would be given back than was paid. Nothing was sent."))
         return self.env["servipay.operation"]
 
@@ -322,16 +403,19 @@ class PosSession(models.Model):
             raise UserError(_("The till sent no usable operation key. Nothing was sent."))
         return key
 
-    def _servipay_operations(self, domain):
-        """Return operations of this point of sale, readable by whoever passed ``_servipay_till``."""
-        own = [("pos_config_id", "=", self.config_id.id), ("channel", "=", "pos")]
-        return self.env["servipay.operation"].sudo().search(own + domain)
+    def _servipay_configs(self):
+        """Return the points of sale that may have started a payment of an order opened here.
+
+        Odoo lets points of sale that trust each other open each other's orders.
+        """
+        config = self.sudo().config_id
+        return config | config.trusted_config_ids | config.search([("trusted_config_ids", "in", config.ids)])
 
     def _servipay_find(self, key):
         """Return the operation of a key (may be empty); AccessError when it belongs to somebody else."""
         domain = [("company_id", "=", self.company_id.id), ("idempotency_key", "=", self._servipay_key(key))]
         operation = self.env["servipay.operation"].sudo().search(domain)
-        if operation and operation.pos_config_id != self.config_id:
+        if operation and operation.pos_config_id not in self._servipay_configs():
             raise AccessError(_("This operation belongs to another point of sale."))
         return operation
 
@@ -349,10 +433,6 @@ class PosSession(models.Model):
     def _servipay_snapshot(self, operation):
         """Return the snapshot as the other transactions left it, in the user's language."""
         return operation._apart("_pos_snapshot", self.env.user)
-
-
-def _is_open(operation):
-    return operation.state in states.UNSETTLED or operation.contradicted
 
 
 def _text(value, longest=128):

@@ -7,6 +7,7 @@ from odoo.addons.paypercloud_servipay.compat import SERIES
 # A change of one of these is news for the till.
 NEWS = frozenset({"state", "reason", "raw_state", "detail", "contradicted", "approved_amount", "resolution"})
 MESSAGE = "SERVIPAY_OPERATION"
+LINES = ("purchase", "refund")  # kinds of operations that have a payment line at a till
 
 
 class ServipayOperation(models.Model):
@@ -18,7 +19,14 @@ class ServipayOperation(models.Model):
     pos_order_uid = fields.Char("Order key", readonly=True, index="btree_not_null", copy=False)
     pos_order_name = fields.Char("Order at the till", readonly=True, copy=False)
     pos_line_uid = fields.Char("Payment line key", readonly=True, copy=False)
-    # an accountant without a till may read operations, but not the till's payments
+    # an accountant without a till may read operations, but not the till's orders and payments
+    pos_refunded_order_ids = fields.Many2many(
+        "pos.order",
+        string="Refunded orders",
+        readonly=True,
+        copy=False,
+        groups="point_of_sale.group_pos_user",
+    )
     pos_payment_ids = fields.One2many(
         "pos.payment",
         "servipay_operation_id",
@@ -36,7 +44,9 @@ class ServipayOperation(models.Model):
         """Tell the tills once per transaction when something they show has changed."""
         result = super().write(vals)
         if NEWS & vals.keys():
-            for operation in self.filtered("pos_session_id"):
+            # a void has no line of its own: the till follows it on the payment
+            voided = self.filtered(lambda operation: operation.kind == "void").original_id
+            for operation in (self | voided).filtered(lambda op: op.pos_session_id and op.kind in LINES):
                 operation._pos_tell_later()
         return result
 
@@ -69,27 +79,45 @@ class ServipayOperation(models.Model):
         :param user: the one who asked; adds what that user may do
         """
         self.ensure_one()
+        void = self._pos_last_void()
+        voiding = void.state in states.UNSETTLED
         snapshot = {
-            **{name: self[name] or "" for name in ("name", "state", "kind", "card_brand", "masked_pan")},
-            **{name: self[name] or "" for name in ("authorization_code", "external_ref", "entry_mode")},
+            **{name: self[name] or "" for name in ("name", "state", "kind")},
             **self._pos_place(),
             **self._pos_clock(),
             "key": self.idempotency_key,
             "id": self.id,
             "revision": self.revision,
             "amount": self.amount,
-            "approved_amount": self.approved_amount,
-            "currency": self.currency_id.name,
-            "text": self.explanation or "",
+            "open": self._pos_is_open() or voiding,
+            "title": self._pos_title(),
+            "text": self._pos_text(),
+            "orphan": self._pos_orphan_text(),
             "activity": self._pos_activity(),
-            "receipt": self.customer_receipt or "",
-            "can_inquire": self.state in states.UNSETTLED,
+            "can_inquire": self.state in states.UNSETTLED and self._pos_hook("can_inquire", True),
             "contradicted": self.contradicted,
             "busy": self._pos_busy(),
+            "can_void": self._pos_can_void(),
+            "void": void._pos_void() if voiding else None,
+            "void_text": void._pos_text() if void and not voiding and self.state == "approved" else "",
+            **(self._pos_payment() if self.state == "approved" else {}),
         }
         if user is not None:
             snapshot["can_resolve"] = self.can_resolve and _is_manager(user)
         return snapshot
+
+    def _pos_is_open(self):
+        return self.state in states.UNSETTLED or self.contradicted
+
+    def _pos_payment(self):
+        """Return what an approved operation puts on its payment line."""
+        facts = self._pos_hook("pos_facts", [])
+        return {
+            "paid": self._settled_amount() * (-1 if self.kind == "refund" else 1),
+            "line": self.env["pos.payment"]._servipay_facts(self),
+            "receipt": self.customer_receipt or "",
+            "facts": "; ".join(f"{label}: {value}" for label, value in facts),
+        }
 
     def _pos_place(self):
         return {
@@ -113,8 +141,7 @@ class ServipayOperation(models.Model):
 
         Calls ``_<provider>_activity()`` where it exists: that provider's own words about a pending operation.
         """
-        hook = getattr(self, f"_{self.provider}_activity", None)
-        own = hook() if hook and self.state == "pending" else ""
+        own = self._pos_hook("activity", "") if self.state == "pending" else ""
         words = {
             "draft": _("Preparing the payment"),
             "sent": _("Calling the terminal"),
@@ -130,6 +157,69 @@ class ServipayOperation(models.Model):
         }
         plain = (self.raw_state or "").lower()
         return words.get("".join(char for char in plain if char.isalnum()), "")
+
+    def _pos_line(self):
+        """Return {"key", "text"}: one line about an operation for the closing screen."""
+        return {"key": self.idempotency_key, "text": f"{self._pos_title()}. {self._pos_text()}"}
+
+    def _pos_title(self):
+        amount = format_amount(self.env, self.amount, self.currency_id)
+        parts = self.name, self.pos_order_name, self.user_id.name
+        return f"{amount}: " + ", ".join(part for part in parts if part)
+
+    def _pos_text(self):
+        """Return the explanation in a till's words; who holds the terminal when it was busy."""
+        busy = self._pos_busy()
+        if not busy:
+            return self.with_context(servipay_till=True)._explain()
+        return _(
+            "The terminal is busy: %(amount)s of %(till)s (%(user)s) is being paid on it for %(since)s s. "
+            "Nothing was sent for this order. Wait until it has ended, then send again.",
+            **busy,
+        )
+
+    def _pos_orphan_text(self):
+        """Return what a till says when no order there carries this payment."""
+        if self.state != "approved":
+            return ""
+        return _(
+            "%(amount)s were paid on the terminal for %(order)s (%(name)s), but no order here carries this "
+            "payment. Do not take the money again: find the order or ask a manager to refund it.",
+            amount=format_amount(self.env, self._settled_amount(), self.currency_id),
+            order=self.pos_order_name or "?",
+            name=self.name,
+        )
+
+    def _explain_next(self):
+        """Say what can be done at a till, where there is no button “Resolve”."""
+        if self.env.context.get("servipay_till") and (self.state == "unknown" or self.contradicted):
+            return _(
+                "Do not take the money again. Ask the terminal, or call a manager, who can say what became of it."
+            )
+        return super()._explain_next()
+
+    def _pos_hook(self, name, default):
+        """Return what ``_<provider>_<name>()`` says, the default where the provider's addon has no such method."""
+        hook = getattr(self, f"_{self.provider}_{name}", None)
+        return hook() if hook else default
+
+    def _pos_can_void(self):
+        """Whether the whole payment can be taken back now, and its method lets the till do that."""
+        return self.can_void and self.pos_payment_method_id.servipay_can_void
+
+    def _pos_last_void(self):
+        return self.child_ids.filtered(lambda child: child.kind == "void").sorted("id")[-1:]
+
+    def _pos_void(self):
+        """Return the short snapshot of a void under way."""
+        return {
+            **self._pos_clock(),
+            "key": self.idempotency_key,
+            "state": self.state,
+            "text": self._pos_text(),
+            "activity": self._pos_activity(),
+            "can_inquire": self._pos_hook("can_inquire", True),
+        }
 
     def _pos_busy(self):
         """Return who holds the terminal that refused this operation, or None."""
@@ -150,6 +240,22 @@ class ServipayOperation(models.Model):
     # ------------------------------------------------------------------
     # Business: refunds
     # ------------------------------------------------------------------
+
+    def _give_back_values(self):
+        """Let a refund or void from the back office use the terminal and the keys of the payment's till."""
+        session = self.pos_session_id.filtered(lambda session: session.state != "closed")
+        return {
+            **super()._give_back_values(),
+            "pos_session_id": session.id,
+            "pos_config_id": self.pos_config_id.id,
+            "pos_payment_method_id": self.pos_payment_method_id.id,
+            "pos_order_name": self.pos_order_name,
+        }
+
+    def _pos_refunds_of(self, orders):
+        """Return the refunds of orders that were made, or may have been made, on any terminal."""
+        made = [("state", "not in", ("draft", "declined", "cancelled", "failed"))]
+        return self.search([("kind", "=", "refund"), ("pos_refunded_order_ids", "in", orders.ids), *made])
 
     def _pos_paid_with(self, lines, method):
         """Return the approved payments, on this method's provider, of the orders that lines belong to."""

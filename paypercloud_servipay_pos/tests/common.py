@@ -99,17 +99,20 @@ class TillCase(WithSimulator, TestPoSCommon, HttpCase):
         self.operation(snapshot["key"])._inquire()
         return self.till()._servipay_state([snapshot["key"]])[0]
 
-    def paid(self, amount=12.34, **order):
+    def paid(self, amount=12.34, method=None, **order):
         """Return the operation of an approved payment."""
-        snapshot = self.settled(self.start(amount, **order))
+        snapshot = self.settled(self.start(amount, method=method, **order))
         self.assertEqual(snapshot["state"], "approved", snapshot["text"])
         return self.operation(snapshot["key"])
 
-    def make_order(self, operation):
-        """Return the order that an operation paid, with one line, as a till would have sent it."""
+    def make_order(self, operation, session=None):
+        """Return the order that an operation paid, with one line, as a till would have sent it.
+
+        :param session: of the till that recorded it, when that is another one
+        """
         order = self.env["pos.order"].create(
             {
-                "session_id": operation.pos_session_id.id,
+                "session_id": (session or operation.pos_session_id).id,
                 "company_id": self.company.id,
                 "amount_tax": 0,
                 "amount_total": operation.amount,
@@ -138,4 +141,5 @@ class TillCase(WithSimulator, TestPoSCommon, HttpCase):
                 "servipay_key": operation.idempotency_key,
             }
         )
+        order.state = "paid"
         return order

@@ -1,3 +1,4 @@
+import logging
 import re
 
 from odoo.tests import TransactionCase, tagged
@@ -6,6 +7,10 @@ from odoo.addons.paypercloud_servipay.compat import SERIES
 
 DEFINE = re.compile(r"odoo\.define\(['\"`]([^'\"`]+)['\"`],\s*\[(.*?)\]", re.S)
 OURS = "@paypercloud_servipay_pos/"
+FOLDERS = ("/paypercloud_servipay_pos/", "/pos_caisse_ap_ip/")
+MOST_BYTES = 20 * 1024
+
+_logger = logging.getLogger(__name__)
 
 
 @tagged("post_install", "-at_install")
@@ -28,3 +33,23 @@ class TestBundle(TransactionCase):
             if name.startswith(OURS)
         }
         self.assertFalse({name: names for name, names in missing.items() if names})
+
+    def test_size(self):
+        """What every till loads stays small: scripts as Odoo serves them, templates without their indentation."""
+        params = self.env["ir.asset"]._get_asset_params()
+        bundle = self.env["ir.qweb"]._get_asset_bundle(
+            "point_of_sale.assets_prod", css=False, js=True, assets_params=params
+        )
+        ours = [a for a in (*bundle.javascripts, *bundle.templates) if a.url.startswith(FOLDERS)]
+        sizes = {asset.url: len(_minified(asset).encode()) for asset in ours}
+        total = sum(sizes.values())
+        _logger.info("Bytes of our files in the till's bundle: %s, %s", total, sizes)
+        self.assertGreater(total, 5000, "nothing was measured")
+        self.assertLessEqual(total, MOST_BYTES)
+
+
+def _minified(asset):
+    if asset.url.endswith(".xml"):
+        return re.sub(r"\s+", " ", re.sub(r">\s+<", "><", asset.content))
+    # the line that only names the file says nothing that a till runs
+    return asset.minify().partition("\n")[2]

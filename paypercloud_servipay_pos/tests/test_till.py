@@ -5,6 +5,8 @@ from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
+from odoo.addons.paypercloud_servipay.compat import SERIES
+
 from .common import TillCase
 
 
@@ -124,14 +126,29 @@ class TestTill(TillCase):
         self.assertFalse(self.simulator.count_charges())
 
     def test_operations_of_another_till(self):
-        """A key of another point of sale is neither told nor touched."""
+        """Of another till's key is only told that it is being paid there, so that nobody pays it again."""
         key = self.start()["key"]
         other = self.till(session=self.other_session)
-        self.assertFalse(other._servipay_state([key]))
+        self.assertEqual(other._servipay_state([key]), [{"key": key, "elsewhere": "Counter"}])
         self.assertFalse(other._servipay_open())
         for call in (other._servipay_cancel, other._servipay_inquire):
             with self.assertRaises(AccessError):
                 call(key)
+
+    def test_till_that_shares_orders_takes_over(self):
+        """Odoo lets tills that trust each other open each other's orders: the payment goes on there."""
+        self.config.trusted_config_ids = self.other_config
+        key = self.start()["key"]
+        other = self.till(session=self.other_session)
+        self.assertEqual(other._servipay_state([key])[0]["till"], "Counter")
+        self.assertEqual(self.start(key=key, till=other)["key"], key)
+        operation = self.operation(self.settled({"key": key})["key"])
+        order = self.make_order(operation, self.other_session)
+        self.assertEqual(order.payment_ids.servipay_operation_id, operation)
+        self.assertEqual(self.simulator.count_charges(), 1)
+        [row] = self.closing(self.other_session)["rows"]
+        self.assertFalse(row["differs"], row)
+        self.assertFalse(self.closing(self.session)["rows"], "it counts where it was recorded")
 
     def test_accountant_reads_operations(self):
         """Who may read payments opens a till's operation without being a user of the point of sale."""
@@ -144,17 +161,25 @@ class TestTill(TillCase):
     def test_no_secret_reaches_a_till(self):
         """Neither the snapshot nor what the till loads nor what a cashier reads holds a key."""
         secret = "sk-method-1d7c9b"
-        snapshot = self.start()
         self.method.servipay_api_key = secret
         self.config.servipay_api_key = secret
-        method = self.method.with_user(self.cashier)
-        known = json.dumps([snapshot, method.read(), self.config.with_user(self.cashier).read()], default=str)
+        method, config = self.method.with_user(self.cashier), self.config.with_user(self.cashier)
+        seen = [self.start(), method.read(), config.read(), self.loaded_by_till()]
+        known = json.dumps(seen, default=str)
+        self.assertIn("servipay_fast_payment", known)
         self.assertNotIn(secret, known)
         self.assertNotIn("api_key_sealed", known)
         with self.assertRaises(AccessError):
             method.read(["servipay_api_key"])
         with self.assertRaises(AccessError):
             self.env["servipay.operation"].with_user(self.cashier).search([])
+
+    def loaded_by_till(self):
+        """Return what the browser of a cashier loads about payment methods and the point of sale."""
+        session = self.session.with_user(self.cashier)
+        if SERIES < 18:
+            return session.load_pos_data()
+        return session.load_data(["pos.config", "pos.payment.method"])
 
     # ------------------------------------------------------------------
     # Credentials
@@ -187,6 +212,18 @@ class TestTill(TillCase):
         self.assertEqual(payment.servipay_operation_id, operation, "a till cannot say what paid")
         self.assertFalse(self.till()._servipay_open())
 
+    def test_key_pays_one_line_only(self):
+        """A second payment that bears the same key, or the key of a refusal, is not linked."""
+        operation = self.paid()
+        self.make_order(operation)
+        with self.assertLogs("odoo.addons.paypercloud_servipay_pos.models.pos_payment", "WARNING"):
+            again = self.make_order(operation)
+        self.assertFalse(again.payment_ids.servipay_operation_id)
+        self.simulator.script("declined")
+        declined = self.operation(self.settled(self.start())["key"])
+        with self.assertLogs("odoo.addons.paypercloud_servipay_pos.models.pos_payment", "WARNING"):
+            self.assertFalse(self.make_order(declined).payment_ids.servipay_operation_id)
+
     def test_paid_without_order_is_found(self):
         """What was paid and stands in no order is told to whoever opens the till."""
         operation = self.paid()
@@ -205,6 +242,18 @@ class TestTill(TillCase):
         with self.assertRaises(UserError):
             self.start(-0.01, refunded_line_ids=lines)
 
+    def test_unreferenced_refunds_are_bounded_together(self):
+        """What was paid in cash a manager may give back on the terminal, but not twice."""
+        lines = self.make_order(self.paid(10)).lines
+        lines.order_id.payment_ids.servipay_key = False
+        self.env.cr.execute("UPDATE pos_payment SET servipay_operation_id = NULL")
+        self.env.invalidate_all()
+        manager = self.till(self.pos_manager)
+        self.settled(self.start(-6, till=manager, refunded_line_ids=lines.ids))
+        with self.assertRaises(UserError):
+            self.start(-6, till=manager, refunded_line_ids=lines.ids)
+        self.settled(self.start(-4, till=manager, refunded_line_ids=lines.ids))
+
     def test_unreferenced_refund_is_for_managers(self):
         """Without a payment to give back only a manager may, and a cashier may not."""
         with self.assertRaises(AccessError):
@@ -215,31 +264,108 @@ class TestTill(TillCase):
     # Closing
     # ------------------------------------------------------------------
 
+    def closing(self, session=None):
+        """Return what the closing screen of a session gets."""
+        session = session or self.session
+        return session.with_user(self.pos_manager).get_closing_control_data()["servipay"]
+
     def test_closing_shows_differences_first(self):
-        """Operations against payments: what no order carries is a difference."""
+        """Operations against payments: what no order carries is a difference, and stands on top."""
+        self.make_order(self.paid(10, method=self.second_method))
         self.make_order(self.paid(10))
-        self.paid(7)
-        rows = self.session.with_user(self.pos_manager).get_closing_control_data()["servipay"]["rows"]
-        self.assertEqual(len(rows), 1 if rows[0]["differs"] else 0, rows)
-        self.assertIn("17.00", rows[0]["operations_amount"])
-        self.assertIn("7.00", rows[0]["difference"])
+        self.assertEqual([row["differs"] for row in self.closing()["rows"]], [False, False])
+        self.paid(7, method=self.second_method)
+        first, second = self.closing()["rows"]
+        self.assertEqual((first["differs"], second["differs"]), (True, False))
+        self.assertEqual(first["cells"][1], self.second_method.name)
+        self.assertIn("17.00", first["cells"][2])
+        self.assertIn("7.00", first["cells"][4])
 
     def test_closing_shows_what_is_unsettled(self):
         """An operation whose outcome is unknown is named when the session is closed."""
         self.simulator.fault("purchase", "close_after", times=1)
-        key = self.start()["key"]
-        data = self.session.with_user(self.pos_manager).get_closing_control_data()["servipay"]
-        self.assertEqual([op["key"] for op in data["unsettled"]], [key])
+        snapshot = self.start()
+        [line] = self.closing()["unsettled"]
+        self.assertEqual(line["key"], snapshot["key"])
+        self.assertIn(snapshot["name"], line["text"])
         self.assertEqual(self.session.servipay_unsettled_count, 1)
+
+    def test_neither_void_nor_reconciliation_is_a_difference(self):
+        """A voided payment counts for nothing on both sides; the batch's totals are no payment."""
+        self.void(self.paid(10))
+        self.session._servipay_reconcile()
+        self.assertFalse(self.closing()["rows"])
 
     def test_reconciliation_after_closing(self):
         """The terminals used get one reconciliation, however often it is asked for."""
         self.paid()
         for _time in range(2):
             self.session._servipay_reconcile()
-        reconciliations = self.session.servipay_operation_ids.filtered(lambda op: op.kind == "reconciliation")
-        self.assertEqual(len(reconciliations), 1)
-        self.assertEqual(reconciliations.terminal_id.pid, "T1")
+        self.assertEqual(self.reconciliations().terminal_id.pid, "T1")
+        self.assertEqual(len(self.reconciliations()), 1)
+        self.reconciliations()._inquire()
+        self.assertEqual(self.reconciliations().state, "approved", self.reconciliations().explanation)
+        self.assertTrue(self.reconciliations().total_ids)
+
+    def test_failed_reconciliation_is_tried_again(self):
+        """A terminal that was busy when the session closed is reconciled by the next closing."""
+        self.paid()
+        self.simulator.script("approved", delay=60)
+        holder = self.start(till=self.till(session=self.other_session))
+        self.session._servipay_reconcile()
+        self.assertEqual(self.reconciliations().mapped("state"), ["failed"])
+        self.operation(holder["key"])._cancel()
+        self.session._servipay_reconcile()
+        self.assertEqual(len(self.reconciliations()), 2)
+
+    def test_reconciliation_that_breaks_harms_nothing(self):
+        """It runs after the commit of a closing: an error there is logged, and the next terminal has its turn."""
+        self.paid()
+        values = self.session._servipay_terminals_used(self.env)
+        self.patch(type(self.session), "_servipay_terminals_used", lambda *_: [{"terminal_id": 0}, *values])
+        with self.assertLogs("odoo.addons.paypercloud_servipay_pos.models.pos_session", "ERROR"):
+            self.session._servipay_reconcile()
+        self.assertEqual(len(self.reconciliations()), 1)
+
+    def reconciliations(self):
+        """Return the session's reconciliations."""
+        self.session.invalidate_recordset()
+        return self.session.servipay_operation_ids.filtered(lambda op: op.kind == "reconciliation")
+
+    # ------------------------------------------------------------------
+    # Voids
+    # ------------------------------------------------------------------
+
+    def void(self, operation):
+        """Void a payment at the till and return the newest snapshot."""
+        self.till()._servipay_void(operation.idempotency_key)
+        operation.child_ids.filtered(lambda child: child.state == "pending")._inquire()
+        return self.till()._servipay_state([operation.idempotency_key])[0]
+
+    def test_void_before_the_order_is_recorded(self):
+        """The payment is reversed at the provider, once, however often the button is pressed."""
+        operation = self.paid(10)
+        self.assertTrue(self.till()._servipay_state([operation.idempotency_key])[0]["can_void"])
+        snapshot = self.void(operation)
+        self.assertEqual((snapshot["state"], snapshot["open"]), ("reversed", False))
+        self.till()._servipay_void(operation.idempotency_key)
+        self.assertEqual(len(operation.child_ids), 1)
+        self.assertEqual(operation.child_ids.pos_payment_method_id, self.method)
+
+    def test_void_under_way_keeps_the_payment_open(self):
+        """Until the provider has answered, the line is neither paid nor reversed."""
+        operation = self.paid(10)
+        self.simulator.fault("void", "close_after", times=1)
+        snapshot = self.till()._servipay_void(operation.idempotency_key)
+        self.assertTrue(snapshot["open"])
+        self.assertEqual((snapshot["state"], snapshot["void"]["state"]), ("approved", "unknown"))
+
+    def test_void_of_what_is_not_paid(self):
+        """There is nothing to take back."""
+        self.simulator.script("declined")
+        declined = self.settled(self.start())
+        with self.assertRaises(UserError):
+            self.till()._servipay_void(declined["key"])
 
     # ------------------------------------------------------------------
     # News

@@ -7,11 +7,11 @@ import {AlertDialog} from "@web/core/confirmation_dialog/confirmation_dialog";
 import {PaymentScreen} from "@point_of_sale/app/screens/payment_screen/payment_screen";
 import {PaymentScreenPaymentLines} from "@point_of_sale/app/screens/payment_screen/payment_lines/payment_lines";
 import {TicketScreen} from "@point_of_sale/app/screens/ticket_screen/ticket_screen";
-import {ClosePosPopup, linesOf} from "@paypercloud_servipay_pos/compat/compat";
-import {isOpen, isOurs} from "@paypercloud_servipay_pos/follower";
+import {ClosePosPopup, PosStore, dialogs, linesOf, methodOf} from "@paypercloud_servipay_pos/compat/compat";
+import {isOurs} from "@paypercloud_servipay_pos/terminal";
 
 /** Asks a manager how they know what became of a payment. */
-export class ResolveDialog extends Component {
+class ResolveDialog extends Component {
     static template = "paypercloud_servipay_pos.ResolveDialog";
     static components = {Dialog};
     static props = ["title", "confirm", "close"];
@@ -25,60 +25,79 @@ export class ResolveDialog extends Component {
     }
 }
 
-/** What the terminal is doing with a payment line, and what can be done about it. */
-export class ServipayStatus extends Component {
+/** What the terminal is doing with a payment, and what can be done about it. */
+class ServipayStatus extends Component {
     static template = "paypercloud_servipay_pos.Status";
-    static props = ["line", "pos"];
+    static props = ["opKey", "pos"];
 
     setup() {
         this.operations = useState(this.props.pos.servipay.operations);
-        this.clock = useState({now: Date.now()});
-        const timer = setInterval(() => (this.clock.now = Date.now()), 1000);
+        this.state = useState({now: Date.now(), asking: false});
+        const timer = setInterval(() => (this.state.now = Date.now()), 1000);
         onWillUnmount(() => clearInterval(timer));
+        if (!this.operations[this.props.opKey]) {
+            this.props.pos.servipay.resume(); // an order that another till has begun
+        }
     }
-    get key() {
-        return this.props.line.servipay_key;
+    get whole() {
+        return this.operations[this.props.opKey] || {};
     }
     get op() {
-        return this.operations[this.key] || {state: "draft", activity: _t("Preparing the payment")};
+        return this.whole.void || this.whole;
     }
     get unknown() {
         return this.op.state === "unknown" || this.op.contradicted;
     }
     get time() {
-        const {at, elapsed} = this.op;
-        const seconds = Math.max(Math.round((elapsed || 0) + (at ? this.clock.now - at : 0) / 1000), 0);
+        const waited = (this.state.now - (this.whole.at || this.state.now)) / 1000;
+        const seconds = Math.max(Math.round((this.op.elapsed || 0) + waited), 0);
         return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
     }
     cancel() {
-        return this.props.pos.servipay.cancel(this.key);
+        return this.props.pos.servipay.cancel(this.op.key);
     }
-    ask() {
-        return this.props.pos.servipay.inquire(this.key);
+    async ask() {
+        this.state.asking = true;
+        await this.props.pos.servipay.inquire(this.op.key);
+        this.state.asking = false;
     }
     resolve(outcome) {
         this.props.pos.env.services.dialog.add(ResolveDialog, {
             title: outcome === "approved" ? _t("It was paid") : _t("It was not paid"),
-            confirm: (reason) => this.props.pos.servipay.resolve(this.key, outcome, reason),
+            confirm: (reason) => this.props.pos.servipay.resolve(this.op.key, outcome, reason),
         });
     }
 }
 
+/** Payments that no order here carries and whose outcome is open: another device began them, or it was lost. */
+class OrphansDialog extends Component {
+    static template = "paypercloud_servipay_pos.Orphans";
+    static components = {Dialog, ServipayStatus};
+    static props = ["pos", "operations", "close"];
+
+    setup() {
+        this.known = useState(this.props.pos.servipay.operations);
+        this.title = _t("Payments whose outcome is open");
+    }
+}
+
+dialogs.add("orphans", OrphansDialog);
+
 PaymentScreenPaymentLines.components = {...PaymentScreenPaymentLines.components, ServipayStatus};
+
+const WAITING = ["waiting", "waitingCard", "waitingCancel", "reversing"];
 
 patch(PaymentScreenPaymentLines.prototype, {
     servipayPos(line) {
-        const waiting = ["waiting", "waitingCard", "waitingCancel"].includes(line.payment_status);
-        return waiting && isOurs(line)
-            ? (line.payment_method_id || line.payment_method).payment_terminal.pos
-            : null;
+        const ours = WAITING.includes(line.payment_status) && isOurs(line);
+        return ours ? methodOf(line).payment_terminal.pos : null;
     },
 });
 
-/** Whether an order or a line holds an operation whose outcome is not known; says so to the cashier. */
+/** Whether money may be moving for one of the lines; says so to the cashier. */
 function refuse(pos, lines) {
-    const open = lines.some((line) => isOpen(pos.servipay.operationOf(line)));
-    if (open) {
+    const moving = lines.some((line) => pos.servipay.isOpen(line));
+    if (moving) {
         pos.env.services.dialog.add(AlertDialog, {
             title: _t("The terminal is still at work"),
             body: _t(
@@ -86,7 +105,7 @@ function refuse(pos, lines) {
             ),
         });
     }
-    return open;
+    return moving;
 }
 
 patch(PaymentScreen.prototype, {
@@ -100,12 +119,14 @@ patch(PaymentScreen.prototype, {
     },
 });
 
-patch(TicketScreen.prototype, {
-    async onDeleteOrder(order) {
-        return refuse(this.pos, [...linesOf(order)]) ? undefined : super.onDeleteOrder(...arguments);
+// every way of deleting an order asks here first: the store since 18.0, the orders screen in 17.0
+const Deleter = PosStore.prototype._onBeforeDeleteOrder ? PosStore : TicketScreen;
+
+patch(Deleter.prototype, {
+    async _onBeforeDeleteOrder(order) {
+        const pos = this instanceof TicketScreen ? this.pos : this;
+        return !refuse(pos, [...linesOf(order)]) && super._onBeforeDeleteOrder(...arguments);
     },
 });
 
-if (Array.isArray(ClosePosPopup.props)) {
-    ClosePosPopup.props = [...ClosePosPopup.props, "servipay?"];
-}
+ClosePosPopup.props.push?.("servipay?"); // 17.0 takes any

@@ -6,7 +6,6 @@
  * It belongs to addons whose files come before ours in the bundle.
  */
 import {registry} from "@web/core/registry";
-import {patch} from "@web/core/utils/patch";
 
 const modules = odoo.loader.modules;
 
@@ -34,31 +33,31 @@ export const ClosePosPopup = oneOf(
     "@point_of_sale/app/navbar/closing_popup/closing_popup" // 17.0, 18.0
 ).ClosePosPopup;
 
-/** Handlers of server notifications: type -> (pos, payload). */
+/** Dialogs by name, so that who opens one need not import it. */
+export const dialogs = registry.category("servipay.dialogs");
+/** Handlers of server notifications by type; 17.0 reads them, see 17.0/. */
 export const notifications = registry.category("servipay.notifications");
 
-// 17.0 has no websocket helper on the store: see 17.0/
-patch(PosStore.prototype, {
-    async setup() {
-        await super.setup(...arguments);
-        if (this.data?.connectWebSocket) {
-            for (const [type, handler] of notifications.getEntries()) {
-                this.data.connectWebSocket(type, (payload) => handler(this, payload));
-            }
-        }
-    },
-});
+/** Have a handler called with the payload of each server notification of a type. */
+export function listen(pos, type, handler) {
+    notifications.add(type, handler, {force: true});
+    pos.data?.connectWebSocket?.(type, handler);
+}
 
 export function callRoute(pos, route, params) {
     const rpc = modules.get("@web/core/network/rpc")?.rpc || pos.env.services.rpc;
     return rpc(route, params, {silent: true});
 }
 
+const snake = (name) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+/** Call a method by its 19.0 name; before, its words were joined by underscores. */
+const call = (object, name, ...args) => object[object[name] ? name : snake(name)](...args);
+
 export const sessionOf = (pos) => pos.session || pos.pos_session;
 export const methodOf = (line) => line.payment_method_id || line.payment_method;
 export const orderOf = (line) => line.pos_order_id || line.order;
 export const linesOf = (order) => order.payment_ids || order.paymentlines;
-export const currentOrder = (pos) => (pos.getOrder ? pos.getOrder() : pos.get_order());
+export const currentOrder = (pos) => call(pos, "getOrder");
 export const methodsOf = (pos) => pos.models?.["pos.payment.method"].getAll() || pos.payment_methods;
 
 // an order's key and number; 17.0 knows its orders by their number only
@@ -71,17 +70,12 @@ export function allLines(pos) {
         : pos.get_order_list().flatMap((order) => [...order.paymentlines]);
 }
 
-export function setStatus(line, status) {
-    (line.setPaymentStatus || line.set_payment_status).call(line, status);
-}
-
-export function setAmount(line, amount) {
-    (line.setAmount || line.set_amount).call(line, amount);
-}
+export const setStatus = (line, status) => call(line, "setPaymentStatus", status);
+export const setAmount = (line, amount) => call(line, "setAmount", amount);
 
 export function setReceipt(line, text) {
     line.ticket = "";
-    (line.setReceiptInfo || line.set_receipt_info).call(line, text);
+    call(line, "setReceiptInfo", text);
 }
 
 /** Keep an order in the browser now: core waits a moment, and a reload in that moment would lose the key. */
@@ -89,7 +83,13 @@ export async function keep(pos, order) {
     const data = pos.data || {};
     const write = data.synchronizeLocalDataInIndexedDB || data.syncDataWithIndexedDB;
     await (write ? write.call(data, pos.data.records) : order.save_to_db());
+    if (data.syncDataWithIndexedDB) {
+        await data.indexedDB.readAll(["pos.payment"]); // 18.0 does not wait for what it writes; a reading does
+    }
 }
+
+/** Whether an order is closed: paid and validated, or cancelled. */
+export const isRecorded = (order) => Boolean(order.finalized);
 
 /** Server ids of the order lines that an order gives back. */
 export function refundedLineIds(order) {
@@ -106,17 +106,14 @@ export class Terminal extends PaymentInterface {
     getLine(id) {
         return allLines(this.pos).find((line) => (line.uuid || line.cid) === id);
     }
-    // names of 17.0 and 18.0
+    // 17.0 and 18.0
     get fast_payments() {
         return this.fastPayments;
     }
-    send_payment_request(id) {
-        return this.sendPaymentRequest(id);
-    }
-    send_payment_cancel(order, id) {
-        return this.sendPaymentCancel(order, id);
-    }
-    send_payment_reversal(id) {
-        return this.sendPaymentReversal(id);
-    }
+}
+
+for (const name of ["sendPaymentRequest", "sendPaymentCancel", "sendPaymentReversal"]) {
+    Terminal.prototype[snake(name)] = function (...args) {
+        return this[name](...args);
+    };
 }
