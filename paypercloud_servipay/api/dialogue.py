@@ -24,6 +24,7 @@ FACTS = {
         )
     },
 }
+INQUIRIES = ("operation_status", "operation_result")
 REFUSALS = ("declined", "cancelled", "failed")
 # reasons of an answer that settles nothing which a person should read all the same
 WORTH_SAYING = (
@@ -90,11 +91,23 @@ def inquire(document, intent):
     if not intent.external_ref:
         return (yield from _look_up(document, intent))
     values = {"operation_id": intent.external_ref}
+    asked = [key for key in INQUIRIES if key in document.get("endpoints", ())]
+    if len(asked) == 1:
+        return (yield from _ask_only(document, intent, Call(asked[0], values, intent.kind)))
     status = yield Call("operation_status", values, intent.kind)
     if status.outcome is None or status.outcome.state in (None, "pending", "unknown"):
         return _compared(document, intent, _no_verdict(status), status)
     result = yield Call("operation_result", values, intent.kind)
     return _compared(document, intent, _weigh(status, result), status, result)
+
+
+def _ask_only(document, intent, call):
+    """Inquire with a profile that has only one of the two endpoints: its word decides, as a result's does."""
+    reply = yield call
+    state, reason = (reply.outcome.state, reply.outcome.reason) if reply.outcome is not None else (None, "")
+    open_end = state in (None, "pending") or (state, reason) == ("unknown", "status_uncertain")
+    found = _no_verdict(reply) if open_end else _finding(state, reply, reason)
+    return _compared(document, intent, found, reply)
 
 
 def cancel(document, intent):

@@ -112,6 +112,18 @@ def mask_pan(text):
     return text
 
 
+def masks_to(text, masked):
+    """Whether ``text`` holds the card number of which ``masked`` ("411111******1111") shows the ends."""
+    shown = re.fullmatch(r"(\d{0,6})[*xX•]+(\d{4})", (masked or "").replace(" ", ""))
+    if not shown or not isinstance(text, str):
+        return False
+    runs = ("".join(filter(str.isdecimal, run.group())) for run in _DIGIT_RUN.finditer(text))
+    return any(
+        len(run) <= 19 and run.startswith(shown[1]) and run.endswith(shown[2]) and _luhn([int(d) for d in run])
+        for run in runs
+    )
+
+
 def _mask_run(match):
     places = [index for index, char in enumerate(match.group()) if char.isdecimal()]
     digits = [int(match.group()[index]) for index in places[: MAX_RUN + 1]]

@@ -211,7 +211,9 @@ def _inquiry(answer):
     state, error_class, reason = _plain(answer)
     if error_class:
         return state, error_class, reason
-    state, reason = _verdict(answer, final=answer.key == "operation_result")
+    # a status has to state no amount where a result follows it
+    final = answer.key == "operation_result" or "operation_result" not in answer.checked["endpoints"]
+    state, reason = _verdict(answer, final=final)
     return state, None, reason
 
 

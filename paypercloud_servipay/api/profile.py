@@ -372,6 +372,17 @@ def _check_endpoints(found, document):
     ):
         sentence = "Nothing can tell the outcome of a start: add operation_status or operation_result."
         checks.fail(found, "endpoints", "no_inquiry", sentence)
+    _check_verdict(found, document, endpoints)
+
+
+def _check_verdict(found, document, endpoints):
+    """Where an approval has to state its amount, the answer that decides must have a place for it."""
+    key = next((key for key in ("operation_result", "operation_status") if key in endpoints), None)
+    response = endpoints[key].get("response") if key and isinstance(endpoints[key], dict) else None
+    needed = document.get("require_amount", True) is True and {"purchase", "refund"} & set(endpoints)
+    if needed and isinstance(response, dict) and response and not response.get("amount"):
+        sentence = "is missing: no payment could be approved while require_amount is set."
+        checks.fail(found, f"endpoints.{key}.response.amount", "amount_place", sentence)
 
 
 def _check_method(found, place, key, chosen):

@@ -5,16 +5,16 @@ A card dialogue lasts up to three minutes. It runs in a thread (a greenlet in th
 is in the database, and its deadline makes it "unknown" (architecture 3.1 and 5).
 """
 
-import logging
 import threading
 import time
 
 from odoo.modules import module as odoo_module
 
 from ..api import states
+from ..api.masking import get_logger
 from .own_transaction import in_own_transaction
 
-_logger = logging.getLogger(__name__)
+_logger = get_logger(__name__)
 
 # How long a conversation stays with an operation whose answer was lost; the scheduled job goes on afterwards.
 FOLLOW_UNKNOWN = 150  # seconds
@@ -48,8 +48,10 @@ class Conversation:
         self.apart("_apply", finding, step)
 
     def send(self):
-        """Send what was claimed."""
+        """Send what was claimed; a cancellation that was wished for meanwhile follows."""
         self.perform("send")
+        if self.apart("_claim_wished_cancel"):
+            self.revoke()
 
     def revoke(self):
         """Pass on a wish for cancellation that was claimed."""
@@ -59,10 +61,15 @@ class Conversation:
         """Make an inquiry that was claimed."""
         self.perform("inquire")
 
-    def inquire(self):
-        """Ask what became of it, if there is something to ask."""
-        if self.apart("_claim_inquiry"):
+    def inquire(self, also_settled=False):
+        """Ask what became of it, if there is something to ask; return whether there was."""
+        if self.apart("_claim_wished_cancel"):
+            self.revoke()
+            return True
+        claimed = self.apart("_claim_inquiry", also_settled)
+        if claimed:
             self.ask()
+        return claimed
 
     def follow(self):
         """Ask at the provider's rhythm until the outcome is known or only the scheduled job goes on."""

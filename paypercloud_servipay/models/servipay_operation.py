@@ -8,7 +8,7 @@ from odoo.exceptions import AccessError, UserError, ValidationError
 from ..api import states
 from ..api.errors import ProtocolError
 from ..api.finding import Finding
-from ..api.masking import Masker, get_logger
+from ..api.masking import Masker, get_logger, masks_to
 from ..compat import AVERAGE, check_access
 from .conversation import Conversation, converse
 from .own_transaction import Detached, in_own_transaction
@@ -33,6 +33,15 @@ INTENT_FIELDS = (
 # it.
 GIVE_UP_AFTER = timedelta(days=7)
 CRON_SECONDS = 45
+REFRESH_SECONDS = 20  # of a button that was pressed on a list; then the job goes on
+# What a provider calls things by is no free text: altered, it could not be asked about again.
+IDENTIFIERS = frozenset(
+    "external_ref merchant_id rrn stan aid authorization_code transaction_datetime batch"
+    " period_start period_end".split()
+)
+CHECK = "paypercloud_servipay.activity_check_payment"
+# reasons that say that no answer came; everything else comes with an answer or without any exchange
+NO_ANSWER = ("not_sent", "no_answer")
 # A request that was claimed but never concluded (the process died) becomes unknown after this, at the
 # earliest.
 MINIMUM_DEADLINE = 180  # seconds
@@ -44,6 +53,8 @@ class ServipayOperation(models.Model):
     _inherit = ["mail.thread", "mail.activity.mixin"]
     _order = "id desc"
     _check_company_auto = True
+    # whoever may read an operation may say something about it
+    _mail_post_access = "read"
 
     # ------------------------------------------------------------------
     # What was asked
@@ -87,6 +98,9 @@ class ServipayOperation(models.Model):
     reference = fields.Char(readonly=True, copy=False, help="What the provider knows this operation by.")
     pos_ref = fields.Char(
         "POS ID", readonly=True, help="Point of sale as the provider knows it, if not the default."
+    )
+    terminal_pid = fields.Char(
+        "Terminal PID", readonly=True, copy=False, help="As it was when the request left."
     )
     idempotency_key = fields.Char(readonly=True, required=True, copy=False)
     user_id = fields.Many2one("res.users", "Started by", readonly=True)
@@ -159,6 +173,7 @@ class ServipayOperation(models.Model):
     deadline_at = fields.Datetime("Expected until", readonly=True, copy=False)
     settled_at = fields.Datetime(readonly=True, copy=False)
     next_inquiry_at = fields.Datetime("Next inquiry", readonly=True, copy=False)
+    cancel_wished = fields.Boolean("Cancellation wished", readonly=True, copy=False)
     inquiry_count = fields.Integer("Inquiries", readonly=True, copy=False, **AVERAGE)
     resolved_by_id = fields.Many2one("res.users", "Decided by", readonly=True, copy=False)
     resolution = fields.Char("Reason of the decision", readonly=True, copy=False)
@@ -224,7 +239,9 @@ class ServipayOperation(models.Model):
             )
             operation.can_resolve = operation.state == "unknown" or operation.contradicted
 
-    @api.depends("state", "reason", "detail", "contradicted", "contradiction", "next_inquiry_at")
+    @api.depends(
+        *("state", "reason", "detail", "contradicted", "contradiction", "next_inquiry_at", "cancel_wished")
+    )
     @api.depends_context("lang")
     def _compute_explanation(self):
         for operation in self:
@@ -287,9 +304,25 @@ class ServipayOperation(models.Model):
     def action_refresh(self):
         """Ask the provider what became of the selected operations; a read, it moves nothing."""
         self._check_group("paypercloud_servipay.group_user")
-        for operation in self.sudo():
+        end, operations = time.monotonic() + REFRESH_SECONDS, self.sudo()
+        for number, operation in enumerate(operations, 1):
             operation._inquire(also_settled=True)
+            if time.monotonic() > end and number < len(operations):
+                return operations[number:]._ask_soon()
         return True  # the browser reads again in a new request, which sees what was written apart
+
+    def _ask_soon(self):
+        """Leave the inquiries to the scheduled job, at once; return a notification that says so."""
+        unsettled = self.filtered(lambda operation: operation.state in states.UNSETTLED)
+        for operation in unsettled:
+            operation._apart("write", {"next_inquiry_at": fields.Datetime.now()})
+        self.env.ref("paypercloud_servipay.cron_settle").sudo()._trigger()
+        message = _("%s operations are left: Odoo asks about them in the background.", len(self))
+        return {
+            "type": "ir.actions.client",
+            "tag": "display_notification",
+            "params": {"type": "info", "message": message, "next": {"type": "ir.actions.act_window_close"}},
+        }
 
     def action_cancel(self):
         """Wish for a cancellation; the operation may still end approved."""
@@ -366,22 +399,26 @@ class ServipayOperation(models.Model):
         """
         self.ensure_one()
         if self._apart("_claim"):
-            self._perform("send")
+            Conversation(self.env, self.id).send()
 
     def _inquire(self, also_settled=False):
-        """Ask the provider what became of the operation and apply the answer.
+        """Ask the provider what became of the operation and apply the answer; return whether it was asked.
 
         :param also_settled: ask about a settled operation too, for facts that its first answer lacked
         """
         self.ensure_one()
-        if self._apart("_claim_inquiry", also_settled):
-            self._perform("inquire")
+        return Conversation(self.env, self.id).inquire(also_settled)
 
     def _cancel(self):
-        """Ask the provider to cancel; what counts is what it reports afterwards."""
+        """Ask the provider to cancel and return whether it was asked; what counts is what it reports later.
+
+        A wish that comes too early is remembered (``cancel_wished``).
+        """
         self.ensure_one()
-        if self._apart("_claim_cancel"):
+        claimed = self._apart("_claim_cancel")
+        if claimed:
             self._perform("cancel")
+        return claimed
 
     def _perform(self, step):
         """Run one step of the provider's driver, within this request."""
@@ -394,12 +431,17 @@ class ServipayOperation(models.Model):
         """
         self.ensure_one()
         converse(Conversation(Detached(self.env), self.id), *steps)
+        self.env.invalidate_all()  # what was written meanwhile, by this process or in place in a test
 
     def _give_back(self, key, amount, void=False, channel="backend"):
-        """Refund (or void) ``amount`` of this operation once per ``key`` and return the new operation."""
+        """Refund (or void) ``amount`` of this operation once per ``key`` and return the new operation.
+
+        The terminal is spoken with in the background: it may take minutes.
+        """
         self.ensure_one()
         operation = self._open(
             {
+                **self._give_back_values(),
                 "company_id": self.company_id.id,
                 "provider": self.provider,
                 "channel": channel,
@@ -414,8 +456,16 @@ class ServipayOperation(models.Model):
                 "res_id": self.res_id,
             }
         )
-        operation._start()
+        if operation._apart("_claim"):
+            operation._converse("send", "follow")
         return operation
+
+    def _give_back_values(self):
+        """Return more field values of a refund or void of this operation; addons extend it.
+
+        What a channel needs to find its terminal and credentials again (a payment method, a till).
+        """
+        return {}
 
     def _plan(self, step):
         """Return a callable that speaks with the provider and returns a ``Finding``; or a Finding when it
@@ -437,7 +487,7 @@ class ServipayOperation(models.Model):
 
     def _claim(self):
         self._lock()
-        if self.state != "draft":
+        if self.state != "draft" or not self._claim_original():
             return False
         holder = self.terminal_id and self.search(
             [("terminal_id", "=", self.terminal_id.id), ("state", "in", tuple(states.IN_FLIGHT))], limit=1
@@ -447,10 +497,30 @@ class ServipayOperation(models.Model):
             return False
         now = fields.Datetime.now()
         deadline = now + timedelta(seconds=max(self._seconds_allowed(), MINIMUM_DEADLINE))
-        self._move("sent", sent_at=now, deadline_at=deadline, next_inquiry_at=deadline, reason=False)
+        dates = {"sent_at": now, "deadline_at": deadline, "next_inquiry_at": deadline}
+        self._move("sent", **dates, **self._address(), reason=False)
         # the unique index speaks here, not at the commit, so that a collision is tried again from the start
         self.env.flush_all()
         return True
+
+    def _claim_original(self):
+        """Tell whether what is given back is still there: a draft reserves nothing while it waits."""
+        if self.kind not in ("refund", "void") or not self.original_id:
+            return True
+        original = self.original_id
+        problem = original._lock_to_give_back(self.kind, self.amount)
+        if problem:
+            left = original.currency_id.format(original.refundable_amount)
+            self._move("failed", reason="nothing_left", detail=f"{original.name}: {left}")
+        return not problem
+
+    def _address(self):
+        """Return the field values that say whom the request goes to, whatever the settings say later.
+
+        ``_<provider>_address`` where it exists.
+        """
+        hook = getattr(self, f"_{self.provider}_address", None)
+        return hook() if hook else {"terminal_pid": self.terminal_id.pid}
 
     def _claim_inquiry(self, also_settled=False):
         self._lock()
@@ -466,11 +536,18 @@ class ServipayOperation(models.Model):
     def _claim_cancel(self):
         self._lock()
         if self.state == "draft":
-            self._move("cancelled", by="person", reason="not_sent")
+            self._move("cancelled", by="person", reason="withdrawn")
+        if self.state == "sent":
+            self.write({"cancel_wished": True})
         if self.state != "pending":
             return False
+        self.write({"cancel_wished": False})
         self._move("cancelling", reason=False)
         return True
+
+    def _claim_wished_cancel(self):
+        """Claim the cancellation that was wished for before the provider's first answer."""
+        return self.cancel_wished and self._claim_cancel()
 
     def _pulse(self):
         """Return (state, seconds until the next inquiry): what a conversation needs to know, in a read."""
@@ -510,11 +587,16 @@ class ServipayOperation(models.Model):
             self._note_no_news(finding)
         elif states.allowed(self.state, state):
             self._move(state, reason=reason, detail=self._detail_of(finding))
-        elif state != "unknown":
-            self._flag_contradiction(state, finding)
+        elif finding.state != "unknown":
+            self._flag_contradiction(finding)
         self._end_overdue()
-        if self.terminal_id and finding.reason != "configuration":
-            self.terminal_id._note_contact(finding.latency, finding.detail)
+        self._note_contact(finding)
+
+    def _note_contact(self, finding):
+        """Keep the terminal's health; a finding without an exchange says nothing about it."""
+        silent = finding.reason in NO_ANSWER or (finding.state is None and not finding.reason)
+        if self.terminal_id and (finding.latency is not None or (silent and finding.detail)):
+            self.terminal_id._note_contact(finding.latency, self._detail_of(finding))
 
     def _keep_facts(self, finding):
         """Write the facts of an answer that this operation has a field for; never replace one by nothing."""
@@ -525,6 +607,8 @@ class ServipayOperation(models.Model):
                 continue
             if finding.mismatches and name not in ("raw_state", "external_ref"):
                 continue  # facts about something else
+            if name in IDENTIFIERS and masks_to(value, finding.values.get("masked_pan") or self.masked_pan):
+                continue  # no identifier: the card's number in the place of one
             known[name] = self._plain_value(field, value)
         if known:
             self.write(known)
@@ -535,6 +619,8 @@ class ServipayOperation(models.Model):
     def _plain_value(self, field, value):
         if field.type == "monetary":
             return float(value)
+        if field.name in IDENTIFIERS:
+            return value
         # whatever a provider writes into its texts must not bring a card number into the chatter or an export
         return Masker().text(value) if isinstance(value, str) else value
 
@@ -547,22 +633,26 @@ class ServipayOperation(models.Model):
         if values:
             self.write(values)
 
-    def _flag_contradiction(self, state, finding):
+    def _flag_contradiction(self, finding):
         """The provider now reports what the settled state rules out:
 
         money may have moved. Never overwritten, never lost.
         """
+        values = {"contradicted": True, "contradiction": finding.state}
+        if finding.mismatches:
+            values.update(reason="mismatch", detail=self._detail_of(finding))
+        same = values.get("detail", self.detail) == self.detail
+        if same and finding.state == (self.contradiction if self.contradicted else self.state):
+            return  # said before, or decided by somebody who knew it
         _logger.warning(
             "operation %s is %s but its provider reports %s: a person has to decide",
             self.name,
             self.state,
-            state,
+            finding.state,
         )
-        if self.contradicted and self.contradiction == state:
-            return
-        self.write({"contradicted": True, "contradiction": state})
-        self.message_post(body=self._explain())
-        self._ask_manager(_("The provider contradicts itself: check this payment"))
+        self.write(values)
+        self._post_explanation()
+        self._ask_manager()
 
     def _end_overdue(self):
         """A dialogue that did not end in time is unknown: somebody may have paid without us hearing of it."""
@@ -584,7 +674,7 @@ class ServipayOperation(models.Model):
             )
         values["state"] = state
         if state in states.FINAL:
-            values.update(settled_at=fields.Datetime.now(), next_inquiry_at=False)
+            values.update(settled_at=fields.Datetime.now(), next_inquiry_at=False, cancel_wished=False)
         elif state == "pending" and self.state == "sent":
             values["next_inquiry_at"] = fields.Datetime.now() + timedelta(
                 seconds=states.next_inquiry(1, "pending", self._rhythm())
@@ -592,17 +682,17 @@ class ServipayOperation(models.Model):
         elif state == "unknown":
             first = timedelta(seconds=states.next_inquiry(1, "unknown"))  # the same for every provider
             values.update(inquiry_count=0, next_inquiry_at=fields.Datetime.now() + first)
-        self.with_context(servipay_state_machine=_BY_STATE_MACHINE).write(values)
+        self._for_chatter().with_context(servipay_state_machine=_BY_STATE_MACHINE).write(values)
         self._after_move(state)
 
     def _after_move(self, state):
         """Tell people, and carry the effect to the original operation."""
         if state in ("unknown", "failed"):
-            self._ask_manager(_("Check this payment"))
+            self._ask_manager()
         elif state in states.FINAL:
-            self.activity_unlink(["paypercloud_servipay.activity_check_payment"])
+            self.activity_unlink([CHECK])
         if state in ("unknown", "failed", "declined"):
-            self.message_post(body=self._explain())
+            self._post_explanation()
         if state == "approved" and self.kind == "void" and self.original_id:
             self.original_id._lock()
             self.original_id._apply(Finding("reversed", "voided", self.name))
@@ -624,19 +714,17 @@ class ServipayOperation(models.Model):
             else:
                 operation._move(outcome, by="person", reason="person")
             operation.write({"resolved_by_id": user.id, "resolution": reason, "contradicted": False})
-            words = {"approved": _("it was paid"), "failed": _("it was not paid")}
-            operation.message_post(
-                body=_(
-                    "%(user)s decided: %(what)s. Reason: %(why)s",
-                    user=user.name,
-                    what=words[outcome],
-                    why=reason,
-                ),
-                author_id=user.partner_id.id,
-            )
-            operation.activity_unlink(["paypercloud_servipay.activity_check_payment"])
+            operation._for_chatter()._post_decision(user, outcome, reason)
+            operation.activity_unlink([CHECK])
 
         in_own_transaction(self.env, work)
+
+    def _post_decision(self, user, outcome, reason):
+        words = {"approved": _("it was paid"), "failed": _("it was not paid")}
+        body = _(
+            "%(user)s decided: %(what)s. Reason: %(why)s", user=user.name, what=words[outcome], why=reason
+        )
+        self.message_post(body=body, author_id=user.partner_id.id)
 
     # ------------------------------------------------------------------
     # Business: jobs
@@ -707,25 +795,29 @@ class ServipayOperation(models.Model):
         original = self.browse(values.get("original_id") or ())
         if not original or values.get("kind") not in ("refund", "void"):
             return
-        original._lock()
-        # a refund changes no column of the original: without this a second one that waited for the lock would
-        # still see
-        # the snapshot in which nothing was refunded; now it collides and is tried again
-        self.env.cr.execute(
-            "UPDATE servipay_operation SET write_date = write_date WHERE id = %s", [original.id]
-        )
-        if values["kind"] == "void" and not original.can_void:
+        wanted = values.get("amount") or 0
+        problem = original._lock_to_give_back(values["kind"], wanted)
+        if problem == "void":
             raise UserError(_("Only an approved payment of which nothing was refunded can be voided."))
-        wanted, left = values.get("amount") or 0, original.refundable_amount
-        if original.currency_id.compare_amounts(wanted, left) > 0:
+        if problem:
             raise UserError(
                 _(
                     "%(wanted)s cannot be refunded: %(left)s are left of %(name)s. Nothing was sent.",
                     wanted=original.currency_id.format(wanted),
-                    left=original.currency_id.format(left),
+                    left=original.currency_id.format(original.refundable_amount),
                     name=original.name,
                 )
             )
+
+    def _lock_to_give_back(self, kind, amount):
+        """Lock this payment and say why ``amount`` of it cannot be given back: "", "void" or "amount"."""
+        self._lock()
+        # a refund changes no column of the original: without this a second one that waited for the lock would
+        # still see the snapshot in which nothing was refunded; now it collides and is tried again
+        self.env.cr.execute("UPDATE servipay_operation SET write_date = write_date WHERE id = %s", [self.id])
+        if kind == "void" and not self.can_void:
+            return "void"
+        return "amount" if self.currency_id.compare_amounts(amount, self.refundable_amount) > 0 else ""
 
     def _settled_amount(self):
         """Return what was really paid: a terminal may approve less than was asked."""
@@ -752,13 +844,31 @@ class ServipayOperation(models.Model):
     def _detail_of(self, finding):
         if not finding.mismatches:
             return Masker().text(finding.detail) if finding.detail else False
-        return "; ".join(f"{m.field}: {m.asked} / {m.got}" for m in finding.mismatches)
+        return Masker().text("; ".join(f"{m.field}: {m.asked} / {m.got}" for m in finding.mismatches))
 
-    def _ask_manager(self, summary):
+    def _ask_manager(self):
         user = self.company_id._servipay_manager()
-        kind = "paypercloud_servipay.activity_check_payment"
-        if user and not self.activity_search([kind]):
-            self.activity_schedule(kind, summary=summary, note=self._explain(), user_id=user.id)
+        if user and not self.activity_search([CHECK]):
+            operation = self._in_language(user.lang)
+            summary, note = operation._check_summary(), operation._explain()
+            operation.activity_schedule(CHECK, summary=summary, note=note, user_id=user.id)
+
+    def _check_summary(self):
+        if self.contradicted:
+            return _("The provider contradicts itself: check this payment")
+        return _("Check this payment")
+
+    def _post_explanation(self):
+        operation = self._for_chatter()
+        operation.message_post(body=operation._explain())
+
+    def _for_chatter(self):
+        """Return self in the language that everybody of the company reads, whoever acts (a job, a cashier)."""
+        return self._in_language(self.company_id.partner_id.lang)
+
+    def _in_language(self, lang):
+        known = dict(self.env["res.lang"].get_installed())
+        return self.with_context(lang=lang) if lang in known else self
 
     def _open_dialog(self, model, title, **context):
         self.ensure_one()

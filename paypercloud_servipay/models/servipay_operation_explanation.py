@@ -25,11 +25,21 @@ class ServipayOperation(models.Model):
 
     def _explain_money(self):
         """Return what the state means for the money."""
+        if self.contradicted and self.contradiction == self.state:
+            return _(
+                "This operation was settled as “%(state)s”, but the provider's answer now differs.",
+                state=self._state_label(self.state),
+            )
         if self.contradicted:
             return _(
                 "This operation was settled as “%(state)s”, but the provider now reports “%(other)s”.",
                 state=self._state_label(self.state),
                 other=self._state_label(self.contradiction),
+            )
+        if self.state == "sent" and self.cancel_wished:
+            return _(
+                "The request is on its way; the cancellation is passed on as soon as the provider has answered. "
+                "Money may be moving all the same."
             )
         return self._money_sentences().get(self.state, "")
 
@@ -76,6 +86,8 @@ class ServipayOperation(models.Model):
         ``{detail}`` is the provider's or the transport's own text.
         """
         return {
+            "withdrawn": _("It was withdrawn before anything was sent."),
+            "nothing_left": _("It was not sent: meanwhile less is left of the payment ({detail})."),
             "not_sent": _("The request could not leave ({detail})."),
             "no_answer": _("The request left, but no answer came back ({detail})."),
             "configuration": _("The request was not made: {detail}"),

@@ -2,6 +2,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from odoo import fields, models
+from odoo.exceptions import UserError
 
 from ..api import dialogue
 from ..api.masking import Masker
@@ -25,11 +26,22 @@ class ServipayOperation(models.Model):
             self,
             digits=self.currency_id.decimal_places if self.currency_id else 2,
             pos_id=self.pos_ref,
-            terminal_pid=self.terminal_id.pid,
+            terminal_pid=self.terminal_pid or self.terminal_id.pid,
             provider=self.provider,
             operation_id=self.id,
             terminal_id=self.terminal_id.id,
         )
+
+    def _paypercloud_address(self):
+        """Return the POS ID and terminal PID that the request goes to."""
+        try:
+            credentials = self.company_id._paypercloud_get_credentials(self)
+        except UserError:
+            return {}  # nothing will leave, and the plan says why
+        return {
+            "pos_ref": self.pos_ref or credentials.pos_id,
+            "terminal_pid": self.terminal_id.pid or credentials.terminal_pid,
+        }
 
     def _paypercloud_intent(self, credentials):
         digits = self.currency_id.decimal_places if self.currency_id else 2

@@ -148,7 +148,8 @@ class Script:
     kind: only for this kind of operation; code, message: of a decline;
     amount: of a partial approval, in minor units; word: of "unknown_word";
     charged: True or False overrules whether money moves ("timeout", but the card was charged);
-    cancel: "honour" (while the card is awaited) or "lose"; fault: one fault on the answer to the start.
+    cancel: "honour" (while the card is awaited) or "lose"; fault: one fault on the answer to the start;
+    id: the operation's id, instead of one of the simulator's own making.
     """
 
     outcome: str = "approved"
@@ -162,6 +163,7 @@ class Script:
     charged: bool | None = None
     cancel: str = "honour"
     fault: str | None = None
+    id: str | None = None
 
     def __post_init__(self):
         object.__setattr__(self, "outcome", ALIASES.get(self.outcome, self.outcome))
@@ -345,7 +347,7 @@ class Books:
         now = self.advance()
         number = len(self.operations) + 1
         operation = Operation(
-            id=f"op-{number:06d}-{secrets.token_hex(4)}",
+            id=script.id or f"op-{number:06d}-{secrets.token_hex(4)}",
             number=number,
             kind=kind,
             pos_id=values["pos_id"],

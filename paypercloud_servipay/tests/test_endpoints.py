@@ -4,6 +4,7 @@ from odoo.exceptions import UserError
 from odoo.tests import tagged
 
 from ..api.dialogue import Call
+from ..api.finding import Finding
 from .common import API_KEY, ApiCase
 
 # faults on the answer to a purchase after which nobody can know: fault of the simulator, parameters
@@ -284,6 +285,28 @@ class TestEndpoints(ApiCase):
         stored = str(operation.read()) + str(self.logs(operation).read())
         self.assertNotIn("4111111111111111", stored)
         self.assertNotIn(API_KEY, stored)
+
+    def test_numbers_that_look_like_a_card_stay_what_they_are(self):
+        """A provider's number may pass the check of card numbers; altered, it would be asked about in vain."""
+        number = "4111111111111111"
+        self.simulator.script("approved", id=number)
+        operation = self.purchase()
+        self.assertEqual(operation.external_ref, number)
+        operation._inquire()
+        self.assertEqual(operation.state, "approved", operation.explanation)
+        refund = operation._give_back("r1", 1)
+        refund._inquire()
+        self.assertEqual(refund.state, "approved", refund.explanation)
+
+    def test_card_number_in_the_place_of_a_number(self):
+        """A profile that takes the card for the operation's number, or for the acquirer's reference."""
+        for name in ("merchant_id", "rrn", "external_ref", "transaction_datetime"):
+            with self.subTest(name):
+                operation = self.operations._open(self.values())
+                operation._move("sent")
+                values = {name: "5555555555554444", "masked_pan": "555555******4444"}
+                operation._apply(Finding("unknown", values=values))
+                self.assertNotIn("5555555555554444", str(operation.read()))
 
     def test_no_address_no_key(self):
         self.company.servipay_base_url = False

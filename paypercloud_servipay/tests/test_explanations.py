@@ -27,7 +27,7 @@ OWN_REASONS = (
         "overdue",
         "cancel_refused",
     ),
-    *("reversed_unseen", "voided", "person"),
+    *("reversed_unseen", "voided", "person", "withdrawn", "nothing_left"),
 )
 # about lists and totals: they never reach an operation
 NOT_SHOWN = {"http_pending", "rows_missing", "rows_unreadable", "rows_truncated"}

@@ -1,6 +1,9 @@
 """The record and its state machine, the guards around money, the job for what is not settled."""
 
 from datetime import timedelta
+from decimal import Decimal
+
+from unittest.mock import patch
 
 from odoo import fields
 from odoo.exceptions import AccessError, UserError, ValidationError
@@ -8,6 +11,8 @@ from odoo.tests import tagged
 
 from ..api import states
 from ..api.finding import Finding
+from ..api.outcome import Mismatch
+from ..models.conversation import Conversation
 from .common import ApiCase
 
 
@@ -93,6 +98,22 @@ class TestOperation(ApiCase):
         self.assertEqual(operation.state, "approved")
         self.assertFalse(operation.contradicted)
 
+    def test_late_approval_of_another_amount_is_flagged(self):
+        """An approval that does not match is no approval, but on a settled operation it is no silence either."""
+        other = (Mismatch("amount", Decimal("12.34"), Decimal("99.00")),)
+        for state in ("declined", "cancelled", "failed", "approved"):
+            operation = self.operation_in(state)
+            with self.assertLogs("odoo.addons.paypercloud_servipay", "WARNING"):
+                operation._apply(Finding("approved", mismatches=other))
+            self.assertEqual(operation.state, state)
+            self.assertTrue(operation.contradicted, state)
+            self.assertIn("99.00", operation.explanation)
+            self.env.flush_all()
+            self.assertIn(self.manager, operation.activity_ids.user_id)
+            messages = operation.message_ids
+            operation._apply(Finding("approved", mismatches=other))
+            self.assertEqual(operation.message_ids, messages, "said once")
+
     def test_same_finding_twice_changes_nothing(self):
         operation = self.operation_in("pending")
         finding = Finding("approved", values={"authorization_code": "A1"})
@@ -170,6 +191,52 @@ class TestOperation(ApiCase):
         self.assertEqual(paid.refundable_amount, 0)
         self.assertFalse(paid.can_refund)
         self.assertEqual(self.simulator.net("EUR"), 0)
+
+    def test_drafts_are_checked_again_when_they_are_sent(self):
+        """Two drafts that both fit when they were opened: the second to leave finds nothing left."""
+        paid = self.paid()
+        first, second = (self.draft_of(paid, 10) for _turn in range(2))
+        first._start()
+        second._start()
+        self.assertEqual(first.state, "pending")
+        self.assertEqual((second.state, second.reason), ("failed", "nothing_left"))
+        self.assertIn("No money was moved", second.explanation)
+        self.assertFalse(self.logs(second), "nothing was sent")
+        first._inquire()
+        self.assertEqual(self.simulator.net("EUR"), 234)
+
+    def test_draft_left_by_a_crash_is_checked_again(self):
+        paid = self.paid()
+        left, void = self.draft_of(paid, 1), self.draft_of(paid, 12.34, kind="void")
+        paid._give_back("whole", 12.34)._inquire()
+        for draft in (left, void):
+            draft._start()
+            self.assertEqual((draft.state, draft.reason), ("failed", "nothing_left"))
+            self.assertFalse(self.logs(draft))
+        self.assertEqual(self.simulator.net("EUR"), 0)
+
+    def draft_of(self, paid, amount, kind="refund"):
+        return self.operations._open(self.values(kind=kind, amount=amount, original_id=paid.id))
+
+    def test_void_confirmed_twice_is_one_void(self):
+        for settle in (False, True):
+            paid = self.paid()
+            dialogs = self.env["servipay.operation.refund"].with_user(self.manager)
+            dialog = dialogs.create({"operation_id": paid.id, "void": True})
+            first = dialog.action_confirm()
+            if settle:
+                self.operations.browse(first["res_id"])._inquire()
+            self.assertEqual(dialog.action_confirm()["res_id"], first["res_id"], "pressed twice, one void")
+            self.assertEqual(len(paid.child_ids), 1)
+
+    def test_refund_uses_more_values_of_an_addon(self):
+        """What paypercloud_servipay_pos will do: its own columns go with the refund, before it is sent."""
+        paid = self.paid()
+        values = "odoo.addons.paypercloud_servipay.models.servipay_operation.ServipayOperation._give_back_values"
+        with patch(values, lambda operation: {"entry_mode": "chip", "amount": 5}):
+            refund = paid._give_back("r1", 1)
+        self.assertEqual((refund.entry_mode, refund.amount), ("chip", 1), "more values, never another intent")
+        self.assertEqual(refund.state, "pending")
 
     def test_uncertain_refund_counts_as_given_back(self):
         paid = self.paid()
@@ -268,6 +335,42 @@ class TestOperation(ApiCase):
         self.assertEqual(len(self.simulator.requests), count)
 
     # ------------------------------------------------------------------
+    # Cancellation
+    # ------------------------------------------------------------------
+
+    def test_draft_that_is_cancelled(self):
+        operation = self.operation_in("draft")
+        operation._cancel()
+        self.assertEqual((operation.state, operation.reason), ("cancelled", "withdrawn"))
+        self.assertNotIn("could not", operation.explanation)
+        operation._start()
+        self.assertFalse(self.simulator.requests)
+
+    def test_wish_while_the_request_is_on_its_way(self):
+        """A wish that comes before the provider's first answer is remembered and passed on after it."""
+        self.simulator.script("never_ends")
+        operation = self.operations._open(self.values())
+        operation._claim()
+        operation._cancel()
+        self.assertEqual((operation.state, operation.cancel_wished), ("sent", True))
+        self.assertIn("cancellation", operation.explanation)
+        self.assertFalse(self.simulator.requests, "nothing to cancel yet")
+        Conversation(self.env, operation.id).send()
+        self.assertFalse(operation.cancel_wished)
+        self.assertIn(operation.state, ("cancelling", "cancelled"))
+        operation._inquire()
+        self.assertEqual(operation.state, "cancelled")
+        self.assertEqual(self.simulator.count_charges(), 0)
+
+    def test_wish_that_a_dead_process_left_is_passed_on_by_the_job(self):
+        self.simulator.script("never_ends")
+        operation = self.purchase()
+        operation.write({"cancel_wished": True, "next_inquiry_at": fields.Datetime.now()})
+        self.env.flush_all()
+        self.operations._cron_settle()
+        self.assertEqual(operation.state, "cancelled")
+
+    # ------------------------------------------------------------------
     # A person's decision
     # ------------------------------------------------------------------
 
@@ -314,6 +417,25 @@ class TestOperation(ApiCase):
         operation.with_user(self.manager).action_cancel()
         self.assertIn(operation.state, ("cancelling", "cancelled"))
 
+    def test_refresh_of_many_ends_in_time(self):
+        """Pressed on a whole list, the button asks about as many as time allows and leaves the rest to the job."""
+        self.simulator.script("approved", times=2)
+        first, second = self.purchase(), self.purchase()
+        second.write({"next_inquiry_at": fields.Datetime.now() + timedelta(hours=1)})
+        self.env.flush_all()
+        with patch("odoo.addons.paypercloud_servipay.models.servipay_operation.REFRESH_SECONDS", -1):
+            action = (first + second).with_user(self.reader).action_refresh()
+        self.assertEqual((first.state, second.state), ("approved", "pending"), "one is always asked about")
+        self.assertIn("1", action["params"]["message"])
+        self.assertLessEqual(second.next_inquiry_at, fields.Datetime.now())
+        self.operations._cron_settle()
+        self.assertEqual(second.state, "approved")
+
+    def test_notes_by_whoever_may_read(self):
+        operation = self.operation_in("approved")
+        operation.with_user(self.reader).message_post(body="the slip is in the drawer")
+        self.assertIn("in the drawer", str(operation.message_ids.mapped("body")))
+
     def test_fetch_result_of_an_approved_operation(self):
         """The button asks again and adds facts; the state stays."""
         operation = self.paid()
@@ -322,7 +444,53 @@ class TestOperation(ApiCase):
         self.assertEqual(operation.state, "approved")
         self.assertTrue(operation.rrn)
 
+    def test_settings_changed_on_the_way(self):
+        """What was sent under one POS ID and terminal is asked about under the same ones."""
+        operation = self.purchase(terminal_id=self.terminal.id)
+        self.company.write({"servipay_pos_id": "POS-NEW", "servipay_terminal_pid": "T9"})
+        self.terminal.pid = "T9"
+        operation._inquire()
+        self.assertEqual(operation.state, "approved", operation.explanation)
+        self.assertEqual((operation.pos_ref, operation.terminal_pid), ("POS1", "T1"))
+
+    def test_terminal_hears_of_exchanges_only(self):
+        """A step without an exchange is neither a contact nor an error of the terminal."""
+        operation = self.operations._open(self.values(terminal_id=self.terminal.id))
+        operation._claim()
+        for finding, error, contact in (
+            (Finding("pending", ""), False, False),
+            (Finding(None, "overdue"), False, False),
+            (Finding(None, "", "no answer in time"), True, False),
+            (Finding("approved", latency=3), False, True),
+            (Finding("reversed", "voided", "SP1"), False, False),
+        ):
+            self.terminal.write({"last_error_at": False, "last_error": False, "last_contact_at": False})
+            operation._apply(finding)
+            seen = bool(self.terminal.last_error_at), bool(self.terminal.last_contact_at)
+            self.assertEqual(seen, (error, contact), finding)
+
     def test_terminal_health(self):
         self.purchase(terminal_id=self.terminal.id)._inquire()
         self.assertTrue(self.terminal.last_contact_at)
         self.assertGreater(self.terminal.last_latency, 0)
+
+    # ------------------------------------------------------------------
+    # Languages
+    # ------------------------------------------------------------------
+
+    def test_everybody_reads_in_an_own_language(self):
+        """The activity is in the assignee's language and the chatter in the company's, whoever acts."""
+        self.env["res.lang"]._activate_lang("fr_FR")
+        self.env["ir.module.module"]._load_module_terms(["paypercloud_servipay"], ["fr_FR"])
+        french, english = "peut-être été transféré", "money may have been moved"
+        for assignee, company in (("fr_FR", "en_US"), ("en_US", "fr_FR")):
+            self.manager.lang, self.company.partner_id.lang = assignee, company
+            operation = self.operation_in("sent").with_context(lang=assignee)
+            operation._apply(Finding("unknown", "no_answer", "no answer in time"))
+            self.env.flush_all()
+            note, chatter = str(operation.activity_ids.note), str(operation.message_ids.mapped("body"))
+            self.assertEqual((french in note, english in note), (assignee == "fr_FR", assignee == "en_US"))
+            self.assertEqual((french in chatter, english in chatter), (company == "fr_FR", company == "en_US"))
+            operation._resolve("approved", "slip 7")
+            words = str(operation.message_ids.mapped("body"))
+            self.assertIn("it was paid" if company == "en_US" else "le paiement a eu lieu", words)

@@ -257,7 +257,8 @@ class ServipayApiTester(models.TransientModel):
                     "Nothing was sent."
                 )
             )
-        amount = original.refundable_amount if self.endpoint_key == "void" else self.amount
+        # of a void not what is left: that is nothing when the request is run again
+        amount = original._settled_amount() if self.endpoint_key == "void" else self.amount
         return {"amount": amount, "currency_id": original.currency_id.id, "original_id": original.id}
 
     def _call_operation(self):

@@ -33,9 +33,9 @@ class ServipayOperationRefund(models.TransientModel):
         self.ensure_one()
         original = self.operation_id
         original._check_group("paypercloud_servipay.group_manager")
-        operation = original.sudo()._give_back(
-            self.idempotency_key, original.refundable_amount if self.void else self.amount, void=self.void
-        )
+        # of a void not what is left: that is nothing when the button is pressed again
+        amount = original._settled_amount() if self.void else self.amount
+        operation = original.sudo()._give_back(self.idempotency_key, amount, void=self.void)
         return {
             "type": "ir.actions.act_window",
             "res_model": "servipay.operation",

@@ -275,6 +275,41 @@ def test_inquire_asks_status_then_result_about_its_kind(kind):
     assert calls == [Call("operation_status", values, kind), Call("operation_result", values, kind)]
 
 
+# -- inquire: a profile with only one of the two endpoints
+
+
+def only(key, **more):
+    """The default profile without the other inquiry endpoint."""
+    other = {"operation_status": "operation_result", "operation_result": "operation_status"}[key]
+    endpoints = {name: chosen for name, chosen in DEFAULT["endpoints"].items() if name != other}
+    if key == "operation_status":
+        fields = DEFAULT["endpoints"]["operation_result"]["response"]
+        endpoints[key] = {**endpoints[key], "response": fields}
+    return {**DEFAULT, "endpoints": endpoints, **more}
+
+
+@pytest.mark.parametrize("key", ["operation_status", "operation_result"])
+def test_inquire_with_one_endpoint(key):
+    """What is asked is the one that exists, and its word decides, by the rules of a result."""
+    document = only(key)
+    assert profile.validate(document) == []
+    assert [call.endpoint for call in calls_of(dialogue.inquire, paid(), document=document)] == [key]
+    finding = inquire(paid(), document=document)
+    assert (finding.state, finding.values["approved_amount"]) == ("approved", AMOUNT)
+    cases = [
+        (says("declined"), ("declined", "", False)),
+        (says("waiting"), ("pending", "", False)),
+        (says("timed_out"), (None, "status_uncertain", False)),
+        (paid(amount=None), ("unknown", "amount_missing", False)),
+        (says("approved", amount=1234, approved=False), ("unknown", "flag_denied", False)),
+        (paid(amount=99), ("approved", "", True)),
+        (LOST, (None, "", False)),
+        ((404, {}), ("pending", "", False)),
+    ]
+    for answer, expected in cases:
+        assert verdict(inquire(answer, document=document)) == expected, answer
+
+
 # -- inquire: a status that settles nothing is the end of the inquiry
 
 

@@ -46,7 +46,11 @@ MINIMAL = {
             "body": {"amount": "{amount}"},
             "response": {"operation_id": ["id"]},
         },
-        "operation_status": {"method": "GET", "path": "/{operation_id}", "response": {"status": ["s"]}},
+        "operation_status": {
+            "method": "GET",
+            "path": "/{operation_id}",
+            "response": {"status": ["s"], "amount": ["a"]},
+        },
     },
 }
 
@@ -110,7 +114,7 @@ def test_a_minimal_profile_gets_every_default():
         "query": {},
         "body": None,
         "success_codes": [200],
-        "response": {"status": ["s"]},
+        "response": {"status": ["s"], "amount": ["a"]},
         "retry_safe": False,
         "help": "",
     }
@@ -380,6 +384,12 @@ PURCHASE = "endpoints.purchase"
             [(f"{PURCHASE}.response.status", "missing")],
         ),
         ({"sync_response": True, "endpoints__purchase__response__operation_id": ABSENT}, []),
+        # an approval that could never state its amount
+        (
+            {"endpoints__operation_result__response__amount": ABSENT},
+            [("endpoints.operation_result.response.amount", "amount_place")],
+        ),
+        ({"endpoints__operation_result__response__amount": ABSENT, "require_amount": False}, []),
         # fewer endpoints
         ({"endpoints__operation_status": ABSENT}, []),
         (
