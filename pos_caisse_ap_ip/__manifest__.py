@@ -12,7 +12,4 @@
         "views/res_config_settings_views.xml",
         "views/servipay_operation_views.xml",
     ],
-    "assets": {
-        "point_of_sale._assets_pos": ["pos_caisse_ap_ip/static/src/**/*"],
-    },
 }

@@ -240,17 +240,18 @@ class PosSession(models.Model):
     def _servipay_closing(self):
         """Return what the closing screen shows: operations against payments, differences first.
 
-        {"unsettled": [{"key", "text"}], "head": [column], "rows": [{"cells": [text], "differs"}]}; a row per
-        terminal and method. Texts are in the user's language: the till only lays them out.
+        {"unsettled": [text], "rows": [{"cells": [text], "style", "differs"}]}; a row per terminal and method
+        below a heading. Texts are in the user's language: the till only lays them out.
         """
         session = self.sudo()
         unsettled = session.servipay_operation_ids.filtered(lambda operation: operation._pos_is_open())
         rows = [session._servipay_row(*pair) for pair in session._servipay_pairs()]
         rows.sort(key=lambda row: (not row["differs"], row["cells"]))
+        head = [_("Terminal"), _("Method"), _("Operations"), _("Payments"), _("Difference")]
+        heading = {"cells": head, "style": "fw-bold", "differs": False}
         return {
             "unsettled": [operation._pos_line() for operation in unsettled],
-            "head": [_("Terminal"), _("Method"), _("Operations"), _("Payments"), _("Difference")],
-            "rows": rows,
+            "rows": [heading, *rows] if rows else [],
         }
 
     def _servipay_pairs(self):
@@ -302,7 +303,7 @@ class PosSession(models.Model):
             shown(difference),
         ]
         differs = not self.currency_id.is_zero(difference) or len(operations) != len(payments)
-        return {"cells": cells, "differs": differs}
+        return {"cells": cells, "style": "text-danger" if differs else "", "differs": differs}
 
     # ------------------------------------------------------------------
     # Helpers

@@ -159,13 +159,13 @@ class ServipayOperation(models.Model):
         return words.get("".join(char for char in plain if char.isalnum()), "")
 
     def _pos_line(self):
-        """Return {"key", "text"}: one line about an operation for the closing screen."""
-        return {"key": self.idempotency_key, "text": f"{self._pos_title()}. {self._pos_text()}"}
+        """Return one line about an operation for the closing screen."""
+        return f"{self._pos_title()}. {self._pos_text()}"
 
     def _pos_title(self):
-        amount = format_amount(self.env, self.amount, self.currency_id)
-        parts = self.name, self.pos_order_name, self.user_id.name
-        return f"{amount}: " + ", ".join(part for part in parts if part)
+        amount = self.currency_id and format_amount(self.env, self.amount, self.currency_id)
+        parts = self.name, amount, self.pos_order_name, self.user_id.name
+        return ", ".join(part for part in parts if part)
 
     def _pos_text(self):
         """Return the explanation in a till's words; who holds the terminal when it was busy."""

@@ -146,7 +146,7 @@ class TestTill(TillCase):
         order = self.make_order(operation, self.other_session)
         self.assertEqual(order.payment_ids.servipay_operation_id, operation)
         self.assertEqual(self.simulator.count_charges(), 1)
-        [row] = self.closing(self.other_session)["rows"]
+        [_heading, row] = self.closing(self.other_session)["rows"]
         self.assertFalse(row["differs"], row)
         self.assertFalse(self.closing(self.session)["rows"], "it counts where it was recorded")
 
@@ -273,9 +273,9 @@ class TestTill(TillCase):
         """Operations against payments: what no order carries is a difference, and stands on top."""
         self.make_order(self.paid(10, method=self.second_method))
         self.make_order(self.paid(10))
-        self.assertEqual([row["differs"] for row in self.closing()["rows"]], [False, False])
+        self.assertEqual([row["differs"] for row in self.closing()["rows"]], [False, False, False])
         self.paid(7, method=self.second_method)
-        first, second = self.closing()["rows"]
+        _heading, first, second = self.closing()["rows"]
         self.assertEqual((first["differs"], second["differs"]), (True, False))
         self.assertEqual(first["cells"][1], self.second_method.name)
         self.assertIn("17.00", first["cells"][2])
@@ -286,8 +286,7 @@ class TestTill(TillCase):
         self.simulator.fault("purchase", "close_after", times=1)
         snapshot = self.start()
         [line] = self.closing()["unsettled"]
-        self.assertEqual(line["key"], snapshot["key"])
-        self.assertIn(snapshot["name"], line["text"])
+        self.assertIn(snapshot["name"], line)
         self.assertEqual(self.session.servipay_unsettled_count, 1)
 
     def test_neither_void_nor_reconciliation_is_a_difference(self):

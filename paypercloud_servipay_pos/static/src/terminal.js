@@ -12,7 +12,7 @@ import {AlertDialog} from "@web/core/confirmation_dialog/confirmation_dialog";
 import {uuidv4} from "@point_of_sale/utils";
 import * as compat from "@paypercloud_servipay_pos/compat/compat";
 
-const {allLines, methodOf, orderOf, orderName, setStatus} = compat;
+const {allLines, isRecorded, methodOf, orderOf, orderName, sessionOf, setStatus} = compat;
 const ROUTE = "/websocket/servipay/pos/";
 const REFUSAL = /^odoo\.exceptions\.(User|Access|Validation|Missing)Error$/;
 const FORGOTTEN = 600; // s: a payment that no order carries for so long is told to whoever opens the till
@@ -38,9 +38,6 @@ class Follower {
         this.timer = null;
         this.asking = false;
     }
-    get sessionId() {
-        return compat.sessionOf(this.pos).id;
-    }
     lineOf(key) {
         return allLines(this.pos).find((line) => line.servipay_key === key);
     }
@@ -48,11 +45,11 @@ class Follower {
         return isMoving(line) || Boolean(this.operations[line.servipay_key]?.open);
     }
     route(name, params) {
-        return compat.callRoute(this.pos, ROUTE + name, {session_id: this.sessionId, ...params});
+        return compat.callRoute(this.pos, ROUTE + name, {session_id: sessionOf(this.pos).id, ...params});
     }
     read(method, ...args) {
-        const {orm} = this.pos.env.services;
-        return orm.silent.call("pos.payment.method", method, [this.sessionId, ...args]);
+        const {silent} = this.pos.env.services.orm;
+        return silent.call("pos.payment.method", method, [sessionOf(this.pos).id, ...args]);
     }
     tell(title, body) {
         this.pos.env.services.dialog.add(AlertDialog, {title, body});
@@ -186,7 +183,7 @@ class Follower {
         if ((!known && !line) || known?.revision > op.revision) {
             return;
         }
-        if (line && compat.isRecorded(orderOf(line))) {
+        if (line && isRecorded(orderOf(line))) {
             delete this.operations[op.key]; // nothing that comes later changes an order that is closed
             return;
         }
@@ -319,10 +316,7 @@ class Follower {
     // ------------------------------------------------------------ after a reload
 
     async resume() {
-        if (!compat.methodsOf(this.pos).some((method) => method.servipay_provider)) {
-            return;
-        }
-        const lines = allLines(this.pos).filter((line) => isMoving(line) && !compat.isRecorded(orderOf(line)));
+        const lines = allLines(this.pos).filter((line) => isMoving(line) && !isRecorded(orderOf(line)));
         try {
             const keys = lines.map((line) => line.servipay_key);
             const known = keys.length ? await this.read("servipay_state", keys) : [];
@@ -353,15 +347,6 @@ class Follower {
     }
 }
 
-patch(compat.PosStore.prototype, {
-    async setup() {
-        await super.setup(...arguments);
-        this.servipay = new Follower(this);
-        compat.listen(this, "SERVIPAY_OPERATION", (op) => this.servipay.learn(op));
-        this.servipay.resume();
-    },
-});
-
 /** The one terminal client, whatever the provider: the server knows the differences. */
 class ServipayTerminal extends compat.Terminal {
     get fastPayments() {
@@ -382,7 +367,17 @@ class ServipayTerminal extends compat.Terminal {
     }
 }
 
-/** Drive the payment methods with this value of use_payment_terminal. */
-export const registerServipayTerminal = (name) => compat.registerPaymentMethod(name, ServipayTerminal);
-
-registerServipayTerminal("paypercloud");
+patch(compat.PosStore.prototype, {
+    async setup() {
+        await super.setup(...arguments);
+        const methods = compat.methodsOf(this).filter((method) => method.servipay_provider);
+        for (const method of methods) {
+            method.payment_terminal = new ServipayTerminal(this, method);
+        }
+        this.servipay = new Follower(this);
+        compat.listen(this, "SERVIPAY_OPERATION", (op) => this.servipay.learn(op));
+        if (methods.length) {
+            this.servipay.resume();
+        }
+    },
+});
