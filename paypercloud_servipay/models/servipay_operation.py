@@ -863,7 +863,7 @@ class ServipayOperation(models.Model):
         operation.message_post(body=operation._explain())
 
     def _for_chatter(self):
-        """Return self in the language that everybody of the company reads, whoever acts (a job, a cashier)."""
+        """Return self in the language of the company, whoever acts (a job, a cashier)."""
         return self._in_language(self.company_id.partner_id.lang)
 
     def _in_language(self, lang):

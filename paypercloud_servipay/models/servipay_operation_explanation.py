@@ -38,8 +38,8 @@ class ServipayOperation(models.Model):
             )
         if self.state == "sent" and self.cancel_wished:
             return _(
-                "The request is on its way; the cancellation is passed on as soon as the provider has answered. "
-                "Money may be moving all the same."
+                "The request is on its way; the cancellation is passed on as soon as the provider has "
+                "answered. Money may be moving all the same."
             )
         return self._money_sentences().get(self.state, "")
 

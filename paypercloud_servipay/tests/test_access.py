@@ -138,11 +138,28 @@ class TestAccess(ApiCase):
             for field in SECRETS:
                 allowed = role == "system" and field == "servipay_api_key"
                 self.assertEqual(self.can_read(user, self.company, field), allowed, (role, field))
-            readable = [f for f in self.company._fields if f.startswith("servipay") and f not in SECRETS]
-            for field in readable:
-                if self.can_read(user, self.company, field):
+            # addons that build on this one restrict and test their own fields
+            settings = [
+                name
+                for name, field in self.company._fields.items()
+                if name.startswith("servipay") and name not in SECRETS and not _is_of_another(field._module)
+            ]
+            self.assertGreater(len(settings), 10)
+            for field in settings:
+                allowed = role in ("manager", "system")
+                self.assertEqual(self.can_read(user, self.company, field), allowed, (role, field))
+                if allowed:
                     value = str(self.company.with_user(user).read([field]))
                     self.assertNotIn(API_KEY, value, (role, field))
+
+    def test_a_company_is_made_by_who_may_not_see_its_settings(self):
+        """Access managers create companies: the defaults of our fields are no obstacle and no leak."""
+        user = new_test_user(self.env, "sweep_erp", groups="base.group_erp_manager")
+        company = self.env["res.company"].with_user(user).create({"name": "New shop"})
+        self.assertEqual(company.sudo().servipay_environment, "production")
+        company.with_user(user).write({"name": "Newer shop"})
+        with self.assertRaises(AccessError), mute_logger("odoo.models"):
+            company.with_user(user).write({"servipay_base_url": "https://thief.example.com"})
 
     def test_by_json_rpc(self):
         """The same over HTTP: a session, JSON, the public controller."""

@@ -1,16 +1,16 @@
 import json
 import uuid
 from decimal import Decimal
-from urllib.parse import urlencode
 
 from odoo import _, api, fields, models
-from odoo.exceptions import AccessError, UserError
+from odoo.exceptions import UserError
 
 from ..api import profile as profiles
 from ..api.dialogue import Call
 from ..api.errors import ProtocolError
 from ..api.masking import Masker
 from ..compat import check_access
+from ..models.access import check_manager
 from ..models.own_transaction import in_own_transaction
 
 # variable of a profile -> field of this dialog
@@ -104,9 +104,7 @@ class ServipayApiTester(models.TransientModel):
     @api.depends("company_id")
     def _compute_profile_id(self):
         for tester in self:
-            tester.profile_id = tester.company_id.servipay_profile_id or self.env.ref(
-                "paypercloud_servipay.profile_default", raise_if_not_found=False
-            )
+            tester.profile_id = tester.company_id and tester.company_id._servipay_profile(required=False)
 
     @api.depends("profile_id")
     def _compute_endpoint_id(self):
@@ -327,8 +325,7 @@ class ServipayApiTester(models.TransientModel):
     # ------------------------------------------------------------------
 
     def _check_manager(self):
-        if not self.env.user.has_group("paypercloud_servipay.group_manager"):
-            raise AccessError(_("Only payment managers may call the API."))
+        check_manager(self)
         # a record's id can be written by RPC whatever the form offers: rules of other companies hold here too
         check_access(self.operation_id | self.result_operation_id, "read")
 
@@ -378,10 +375,7 @@ class ServipayApiTester(models.TransientModel):
         values["reference"] = values["reference"] or f"SP…-{self.intent_key[:8]}"
         request = api_client.build(self.endpoint_key, values)
         masker = Masker(values=(api_client.credentials.api_key,) if api_client.credentials.api_key else ())
-        url = api_client.client.connection.base_url.rstrip("/") + request.path
-        if request.query:
-            url += "?" + urlencode(request.query)
-        lines = [f"{request.method} {masker.url(url)}"]
+        lines = [f"{request.method} {masker.url(api_client.client.url(request))}"]
         lines += [f"{name}: {value}" for name, value in masker.headers(request.headers).items()]
         if request.body:
             lines += ["", _pretty(masker.body(request.body, "application/json"))]
