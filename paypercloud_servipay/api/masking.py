@@ -120,13 +120,16 @@ def masks_to(text, masked):
     shown = re.fullmatch(r"(\d{0,6})[*xX•]+(\d{4})", (masked or "").replace(" ", ""))
     if not shown or not isinstance(text, str):
         return False
-    runs = ("".join(filter(str.isdecimal, run.group())) for run in _DIGIT_RUN.finditer(text))
-    return any(
-        len(run) <= 19
-        and run.startswith(shown[1])
-        and run.endswith(shown[2])
-        and _luhn([int(d) for d in run])
+    runs = ("".join(filter(str.isdecimal, run.group()))[:MAX_RUN] for run in _DIGIT_RUN.finditer(text))
+    windows = (
+        run[start : start + size]
         for run in runs
+        for size in range(13, 20)
+        for start in range(len(run) - size + 1)
+    )
+    return any(
+        number.startswith(shown[1]) and number.endswith(shown[2]) and _luhn(list(map(int, number)))
+        for number in windows
     )
 
 

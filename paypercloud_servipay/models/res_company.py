@@ -212,7 +212,8 @@ class ResCompany(models.Model):
                 "outcome_unknown": _("The server was reached but gave no answer: %s"),
                 "undecodable": _("The server answered something unreadable: %s"),
             }
-            return "danger", sentences[reply.error_class] % reply.text
+            text = self.env["servipay.sentence"]._translate(reply.text)
+            return "danger", sentences[reply.error_class] % text
         answer, milliseconds = reply.outcome, round(reply.latency or 0)
         if answer.error_class in (None, "not_found"):
             # "not found": the key was accepted, there was no reconciliation yet

@@ -131,7 +131,7 @@ class CommittedCase(WithSimulator, BaseCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls._start_simulator()
+        cls._start_simulator(terminals=("T1", "T2", "R1", "R2", "R3", "R4"))
         cls.registry = Registry(get_db_name())
         # Odoo holds this lock while it runs tests; a thread that makes an environment would wait for it for
         # ever

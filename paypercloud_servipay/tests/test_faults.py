@@ -63,13 +63,12 @@ class TestFaults(ApiCase):
     def each(self, endpoint):
         """Yield (label, switch the fault on, its meaning) for each fault, on a simulator's first day."""
         for name, (params, meaning) in MEANING.items():
-            with self.subTest(f"{endpoint} {name}"):
-                self.simulator.reset()
+            self.simulator.reset()
 
-                def switch(times, name=name, params=params):
-                    self.simulator.fault(endpoint, name, times=times, **params)
+            def switch(times, name=name, params=params):
+                self.simulator.fault(endpoint, name, times=times, **params)
 
-                yield f"{endpoint} {name}", switch, meaning
+            yield f"{endpoint} {name}", switch, meaning
 
     def carried_out(self, kind):
         if kind == "reconciliation":
@@ -86,24 +85,26 @@ class TestFaults(ApiCase):
 
     def start(self, kind):
         if kind in ("refund", "void"):
-            return self.paid()._give_back(f"{kind}-1", 12.34, void=kind == "void")
+            paid = self.paid()
+            return paid._give_back(f"{kind}-{paid.id}", 12.34, void=kind == "void")
         return self.purchase(
             **({} if kind == "purchase" else {"kind": kind, "amount": 0, "currency_id": False})
         )
 
     def check_starts(self, kind):
         for label, switch, meaning in self.each(kind):
-            switch(1)
-            operation = self.start(kind)
-            state, number = AFTER_START[meaning]
-            self.assertEqual(operation.state, state, f"{label}: {operation.explanation}")
-            self.simulator.clear_faults()
-            operation._inquire()
-            settled = "approved" if number else state
-            self.assertEqual(operation.state, settled, f"{label}: {operation.explanation}")
-            self.assertEqual(self.carried_out(kind), number, label)
-            operation._start()
-            self.assertEqual(self.simulator.count_requests(kind), 1, f"{label}: sent once")
+            with self.subTest(label):
+                switch(1)
+                operation = self.start(kind)
+                state, number = AFTER_START[meaning]
+                self.assertEqual(operation.state, state, f"{label}: {operation.explanation}")
+                self.simulator.clear_faults()
+                operation._inquire()
+                settled = "approved" if number else state
+                self.assertEqual(operation.state, settled, f"{label}: {operation.explanation}")
+                self.assertEqual(self.carried_out(kind), number, label)
+                operation._start()
+                self.assertEqual(self.simulator.count_requests(kind), 1, f"{label}: sent once")
 
     def test_purchase(self):
         self.check_starts("purchase")
@@ -123,14 +124,15 @@ class TestFaults(ApiCase):
 
     def check_inquiry(self, endpoint):
         for label, switch, meaning in self.each(endpoint):
-            operation = self.purchase()
-            switch(ALWAYS)
-            operation._inquire()
-            state = "approved" if meaning == "harmless" else "pending"
-            self.assertEqual(operation.state, state, f"{label}: {operation.explanation}")
-            self.simulator.clear_faults()
-            operation._inquire()
-            self.assertEqual((operation.state, len(self.simulator.charges)), ("approved", 1), label)
+            with self.subTest(label):
+                operation = self.purchase()
+                switch(ALWAYS)
+                operation._inquire()
+                state = "approved" if meaning == "harmless" else "pending"
+                self.assertEqual(operation.state, state, f"{label}: {operation.explanation}")
+                self.simulator.clear_faults()
+                operation._inquire()
+                self.assertEqual((operation.state, len(self.simulator.charges)), ("approved", 1), label)
 
     def test_operation_status(self):
         self.check_inquiry("operation_status")
@@ -141,23 +143,27 @@ class TestFaults(ApiCase):
     def test_operations_list(self):
         """The way to a purchase whose first answer was lost."""
         for label, switch, meaning in self.each("operations_list"):
-            self.simulator.fault("purchase", "close_after", times=1)
-            operation = self.purchase()
-            switch(ALWAYS)
-            operation._inquire()
-            state = "approved" if meaning in ("harmless", "word") else "unknown"
-            self.assertEqual(operation.state, state, f"{label}: {operation.explanation}")
-            self.simulator.clear_faults()
-            operation._inquire()
-            self.assertEqual((operation.state, len(self.simulator.charges)), ("approved", 1), label)
+            with self.subTest(label):
+                self.simulator.fault("purchase", "close_after", times=1)
+                operation = self.purchase()
+                switch(ALWAYS)
+                operation._inquire()
+                state = "approved" if meaning in ("harmless", "word") else "unknown"
+                self.assertEqual(operation.state, state, f"{label}: {operation.explanation}")
+                self.simulator.clear_faults()
+                operation._inquire()
+                self.assertEqual((operation.state, len(self.simulator.charges)), ("approved", 1), label)
 
     def test_last_reconciliation(self):
         for label, switch, meaning in self.each("last_reconciliation"):
-            switch(ALWAYS)
-            answer = self.company._servipay_test_connection()["params"]
-            good = answer["type"] == "success"
-            self.assertEqual(good, meaning in ("harmless", "word"), f"{label}: {answer}")
-            self.assertFalse(self.simulator.charges)
+            with self.subTest(label):
+                # there is something to be told
+                self.purchase(kind="reconciliation", amount=0, currency_id=False)._inquire()
+                switch(ALWAYS)
+                answer = self.company._servipay_test_connection()["params"]
+                good = answer["type"] == "success"
+                self.assertEqual(good, meaning in ("harmless", "word"), f"{label}: {answer}")
+                self.assertFalse(self.simulator.charges)
 
     # ------------------------------------------------------------------
     # A wish
@@ -167,13 +173,14 @@ class TestFaults(ApiCase):
         """What counts is what the inquiry finds afterwards, never the answer to the wish."""
         states = {"never": "cancelling", "refused": "pending"}
         for label, switch, meaning in self.each("operation_cancel"):
-            self.simulator.script("never_ends")
-            operation = self.purchase()
-            switch(ALWAYS)
-            operation._cancel()
-            state = states.get(meaning, "cancelled")
-            self.assertEqual(operation.state, state, f"{label}: {operation.explanation}")
-            self.assertFalse(self.simulator.charges, label)
+            with self.subTest(label):
+                self.simulator.script("never_ends")
+                operation = self.purchase()
+                switch(ALWAYS)
+                operation._cancel()
+                state = states.get(meaning, "cancelled")
+                self.assertEqual(operation.state, state, f"{label}: {operation.explanation}")
+                self.assertFalse(self.simulator.charges, label)
 
     def test_all_endpoints_are_there(self):
         names = {name.removeprefix("test_") for name in dir(self) if name.startswith("test_")}

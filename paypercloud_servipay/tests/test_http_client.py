@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from odoo.tests import TransactionCase, tagged
+from odoo.tools import mute_logger
 
 from ..api.request import Request
 from ..models import http_client
@@ -250,7 +251,8 @@ class TestHttpClient(TransactionCase):
         self.assertIn("certificate", str(error))
         self.assertFalse(listener.received, "not one byte of the request left")
         for options in ({"ca_bundle": listener.pem}, {"verify": False}):
-            response = self.client(listener.url, **options).send(self.request())
+            with mute_logger("py.warnings"):  # urllib3's, about the verification that is off
+                response = self.client(listener.url, **options).send(self.request())
             self.assertEqual((response.status, response.body), (200, b"{}"), options)
         self.assertEqual(len(listener.received), 2)
         other = TlsListener()
