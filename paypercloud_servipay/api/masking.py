@@ -18,7 +18,8 @@ import re
 from urllib.parse import quote, quote_plus, unquote_plus
 
 HIDDEN = "***"
-MIN_VALUE = 6  # shorter literal secrets would destroy ordinary text
+MIN_VALUE = 6  # a shorter literal secret is hidden where it stands alone: inside words it is none
+MIN_ALONE = 3
 MAX_DEPTH = 30
 MAX_RUN = 200  # digits
 
@@ -56,7 +57,8 @@ _NAME = re.compile(
     r"\\?[\"']?\s{0,3}(?:=>|[=:](?!//))\s{0,3}"
 )
 _VALUE = re.compile(
-    r"[{\[][^{}\[\]]{0,2000}[}\]]|\\\"[^\"\\]*\\\"|\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|[^\s,;&\"'<>{}\[\]\\()]*"
+    r"[{\[][^{}\[\]]{0,2000}[}\]]|\\\"[^\"\\]*\\\"|\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'"
+    r"|[^\s,;&\"'<>{}\[\]\\()]*"
 )
 # their value goes on to the end of the line or of the quotation
 _LINE = re.compile(
@@ -69,7 +71,8 @@ _SPOKEN = re.compile(
 )
 _ELEMENT = re.compile(r"<([\w:.-]{1,100})(?=[\s/>])([^<>]*)>(<!\[CDATA\[[^\]]{0,2000}\]\]>|[^<]+)")
 _PART = re.compile(
-    r"(form-data;[^\r\n]{0,200}?name=\"([^\"\r\n]{1,100})\"[^\r\n]{0,300}(?:\r?\n[^\r\n]{1,300}){0,5}\r?\n\r?\n)"
+    r"(form-data;[^\r\n]{0,200}?name=\"([^\"\r\n]{1,100})\"[^\r\n]{0,300}"
+    r"(?:\r?\n[^\r\n]{1,300}){0,5}\r?\n\r?\n)"
     r"(.*?)(?=\r?\n--|\Z)",
     re.S,
 )
@@ -117,10 +120,16 @@ def masks_to(text, masked):
     shown = re.fullmatch(r"(\d{0,6})[*xX•]+(\d{4})", (masked or "").replace(" ", ""))
     if not shown or not isinstance(text, str):
         return False
-    runs = ("".join(filter(str.isdecimal, run.group())) for run in _DIGIT_RUN.finditer(text))
-    return any(
-        len(run) <= 19 and run.startswith(shown[1]) and run.endswith(shown[2]) and _luhn([int(d) for d in run])
+    runs = ("".join(filter(str.isdecimal, run.group()))[:MAX_RUN] for run in _DIGIT_RUN.finditer(text))
+    windows = (
+        run[start : start + size]
         for run in runs
+        for size in range(13, 20)
+        for start in range(len(run) - size + 1)
+    )
+    return any(
+        number.startswith(shown[1]) and number.endswith(shown[2]) and _luhn(list(map(int, number)))
+        for number in windows
     )
 
 
@@ -191,9 +200,7 @@ class Masker:
 
     def __init__(self, extra_keys=(), values=()):
         self._extra = frozenset("".join(_WORDS.findall(key)).lower() for key in extra_keys)
-        forms = {form for value in values if value and len(value) >= MIN_VALUE for form in _forms(value)}
-        longest_first = sorted(forms, key=len, reverse=True)
-        self._values = re.compile("|".join(map(re.escape, longest_first)), re.I) if forms else None
+        self._values = _literals([value for value in values if value])
 
     def text(self, text):
         """Free text: log messages, exception texts, XML, header lines, commands."""
@@ -409,6 +416,15 @@ def _no_twins(pairs):
     if len(result) != len(pairs):
         raise ValueError("duplicate key")
     return result
+
+
+def _literals(values):
+    """The pattern of all ways to write the literal secrets, longest first, or None."""
+    forms = {form for value in values if len(value) >= MIN_VALUE for form in _forms(value)}
+    patterns = [re.escape(form) for form in sorted(forms, key=len, reverse=True)]
+    short = [value for value in values if MIN_ALONE <= len(value) < MIN_VALUE]
+    patterns += [rf"(?<!\w){re.escape(value)}(?!\w)" for value in short]
+    return re.compile("|".join(patterns), re.I) if patterns else None
 
 
 def _forms(value):

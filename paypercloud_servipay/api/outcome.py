@@ -119,14 +119,17 @@ class _Answer:
 
     @property
     def endpoint(self):
+        """The endpoint (dict) that was called."""
         return self.checked["endpoints"][self.key]
 
     @property
     def response(self):
+        """The paths (dict) of its answer."""
         return self.endpoint["response"]
 
     @property
     def succeeded(self):
+        """Whether the HTTP code is one of its success codes."""
         return self.http_status in self.endpoint["success_codes"]
 
 

@@ -8,4 +8,5 @@ from . import servipay_operation
 from . import servipay_operation_explanation
 from . import servipay_operation_paypercloud
 from . import servipay_operation_total
+from . import servipay_sentence
 from . import servipay_terminal

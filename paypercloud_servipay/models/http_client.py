@@ -29,6 +29,7 @@ _logger = get_logger(__name__)
 CONNECT_TIMEOUT = 5  # seconds; a server that is there answers a handshake well within it
 MAX_RESPONSE = 1024 * 1024  # bytes; the largest honest answer (a week of operations) is some hundred KiB
 MAX_TRIES = 3
+SHORTEST_TRY = 0.5  # seconds; less is no try
 MAX_RETRY_AFTER = 5  # seconds; longer waits belong to the scheduled job, not to a worker
 RETRY_STATUS = {429, 502, 503, 504}
 
@@ -141,12 +142,14 @@ def _guarded(base, attempt, connection):
 
     class Guarded(base):
         def connect(self):  # pylint: disable=missing-return
+            """Connect, and refuse a forbidden address before a byte is sent."""
             super().connect()
             attempt.sockets.append(self.sock)
             # checked on the open socket: a name may change its address between a look-up and its use
             check_address(self.sock.getpeername()[0], connection.allow_private)
 
         def send(self, data):
+            """Send, and remember that something left."""
             if self.sock is None:
                 self.connect()
             attempt.sent = True
@@ -163,11 +166,13 @@ class _Adapter(HTTPAdapter):
         super().__init__(max_retries=0)
 
     def send(self, request, **kwargs):
+        """Send with the connection's own time-outs."""
         # here and not in the call: no caller can forget it
         kwargs["timeout"] = (self._connection.connect_timeout, self._connection.read_timeout)
         return super().send(request, **kwargs)
 
     def init_poolmanager(self, *args, **kwargs):  # pylint: disable=missing-return
+        """Make the pools of guarded connections."""
         super().init_poolmanager(*args, ssl_context=self._ssl_context(), **kwargs)
         pools = {}
         for scheme, pool, link in (
@@ -187,6 +192,29 @@ class _Adapter(HTTPAdapter):
         elif self._connection.ca_bundle:
             load_ca_bundle(self._connection.ca_bundle, context)
         return context
+
+
+class _Budget:
+    """The time that all tries of one request have: one time-out to connect and one to answer."""
+
+    def __init__(self, connection, read_timeout=None):
+        read = min(connection.read_timeout, read_timeout or connection.read_timeout)
+        self.connection = replace(connection, read_timeout=read)
+        self.began, self.total = time.monotonic(), connection.connect_timeout + read
+
+    def left(self):
+        """Return (a Connection whose time-outs fit into what is left, seconds that are left)."""
+        left = max(self.total - (time.monotonic() - self.began), SHORTEST_TRY)
+        connect, read = (
+            min(seconds, left) for seconds in (self.connection.connect_timeout, self.connection.read_timeout)
+        )
+        return replace(self.connection, connect_timeout=connect, read_timeout=read), left
+
+    def allows(self, number, pause):
+        """Tell whether a next try may begin ``pause`` seconds from now: not once a time-out has passed."""
+        passed = time.monotonic() - self.began
+        shortest = min(self.connection.connect_timeout, self.connection.read_timeout)
+        return number < MAX_TRIES and passed < shortest and passed + pause + SHORTEST_TRY < self.total
 
 
 @contextmanager
@@ -224,24 +252,30 @@ class HttpClient:
         self.connection = connection
         self.journal = journal
 
-    def send(self, request, label=""):
+    def send(self, request, label="", read_timeout=None):
         """Send an ``api.request.Request`` and return a Response; raise ApiError when there is none.
 
         What provably did not leave is tried again; what may have arrived only when ``request.retry`` is
-        "always"."""
+        "always". All tries together take no longer than one that connects and answers at the last moment.
+
+        :param read_timeout: seconds, at most those of the connection: for a read that others wait for
+        """
         correlation_id, repeated, number = uuid.uuid4().hex, False, 1
+        budget = _Budget(self.connection, read_timeout)
         while True:
             try:
-                response = self._attempt(request, label, correlation_id, number)
-                if number == MAX_TRIES or not self._worth_repeating(request, response):
+                response = self._attempt(request, label, correlation_id, number, budget)
+                pause = self._pause(number, response.headers.get("Retry-After"))
+                if not budget.allows(number, pause) or not self._worth_repeating(request, response):
                     return replace(response, repeated=repeated)
-                repeated, retry_after = True, response.headers.get("Retry-After")
+                repeated = True
             except ApiError as error:
-                if number == MAX_TRIES or not self._may_repeat(request, error):
+                pause = self._pause(number)
+                if not budget.allows(number, pause) or not self._may_repeat(request, error):
                     error.sent = error.sent or repeated
                     raise
-                repeated, retry_after = repeated or error.sent, None
-            self._pause(number, retry_after)
+                repeated = repeated or error.sent
+            time.sleep(pause)
             number += 1
 
     def _worth_repeating(self, request, response):
@@ -253,16 +287,15 @@ class HttpClient:
         return not error.sent or request.retry == "always"
 
     def _pause(self, number, retry_after=None):
-        seconds = 0.2 * 2**number + random.uniform(0, 0.2)  # noqa: S311  (jitter)
-        if retry_after and retry_after.strip().isdigit():
-            seconds = min(int(retry_after), MAX_RETRY_AFTER)
-        time.sleep(seconds)
+        if retry_after and retry_after.strip().isascii() and retry_after.strip().isdigit():
+            return min(int(retry_after), MAX_RETRY_AFTER)
+        return 0.2 * 2**number + random.uniform(0, 0.2)  # noqa: S311  (jitter)
 
-    def _attempt(self, request, label, correlation_id, number):
+    def _attempt(self, request, label, correlation_id, number, budget):
         entry = {
             "endpoint": label,
             "method": request.method,
-            "url": self._url(request),
+            "url": self.url(request),
             "request_headers": request.headers,
             "request_body": request.body or b"",
             "correlation_id": correlation_id,
@@ -270,7 +303,7 @@ class HttpClient:
         }
         attempt, began = _Attempt(), time.monotonic()
         try:
-            status, headers, body = self._exchange(request, entry["url"], attempt)
+            status, headers, body = self._exchange(request, entry["url"], attempt, budget)
         except Exception as error:  # pylint: disable=broad-except
             failure = self._classify(error, attempt)
             entry.update(
@@ -285,19 +318,20 @@ class HttpClient:
         entry["outcome"] = "answered" if status < 400 else "refused"
         return Response(status, headers, body, duration, number, self.journal(entry))
 
-    def _url(self, request):
+    def url(self, request):
+        """Return the whole address (str) of an ``api.request.Request`` at this server."""
         url = self.connection.base_url.rstrip("/") + request.path
         return f"{url}?{urlencode(request.query)}" if request.query else url
 
-    def _exchange(self, request, url, attempt):
-        connection = self.connection
+    def _exchange(self, request, url, attempt, budget):
+        connection, seconds = budget.left()
         self._check_target(url)
         with requests.Session() as session:
             # no proxies, no .netrc: a key that somebody left there would replace ours
             session.trust_env = False
             session.mount("https://", _Adapter(attempt, connection))
             session.mount("http://", _Adapter(attempt, connection))
-            with _deadline(attempt, connection.connect_timeout + connection.read_timeout):
+            with _deadline(attempt, seconds):
                 answer = session.request(
                     request.method,
                     url,

@@ -5,7 +5,6 @@ wrote when it fails. What must not be repeated or forgotten (an operation, a log
 written in a short transaction of its own, which commits before anything leaves the server and again as soon
 as an answer is there."""
 
-import logging
 import random
 import time
 
@@ -14,7 +13,9 @@ from psycopg2 import errorcodes
 
 from odoo import api
 
-_logger = logging.getLogger(__name__)
+from ..api.masking import get_logger
+
+_logger = get_logger(__name__)
 
 TRIES = 6
 # A caller that has changed the same row in its own, still open transaction would wait for itself for ever.

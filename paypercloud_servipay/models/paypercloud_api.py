@@ -9,8 +9,11 @@ from odoo.release import series
 
 from ..api import dialogue, outcome, request
 from ..api.errors import ProtocolError
+from ..api.profile import START_KEYS
 from .http_client import ApiError
 
+# seconds: an inquiry can be made again, and up to four of them follow one another while somebody waits
+INQUIRY_TIMEOUT = 10
 AGENT = f"Odoo/{series} paypercloud_servipay"
 
 
@@ -43,7 +46,8 @@ class PaypercloudApi:
         self.last = None
         try:
             prepared = self.build(call.endpoint, call.values)
-            response = self.client.send(prepared, call.endpoint)
+            shorter = None if call.endpoint in START_KEYS else INQUIRY_TIMEOUT
+            response = self.client.send(prepared, call.endpoint, read_timeout=shorter)
         except ProtocolError as error:
             return dialogue.Reply(error_class="configuration", sent=False, text=str(error))
         except ApiError as error:

@@ -7,6 +7,7 @@ from odoo.fields import NO_ACCESS
 from ..api.dialogue import Call
 from ..api.request import Credentials
 from . import http_client
+from .access import MANAGERS
 
 Problem = namedtuple("Problem", "code text")
 
@@ -14,15 +15,19 @@ Problem = namedtuple("Problem", "code text")
 class ResCompany(models.Model):
     _inherit = "res.company"
 
+    # Odoo lets everybody read a company, customers of the portal included: every field has its group
     servipay_environment = fields.Selection(
         [("demo", "Demonstration"), ("production", "Production")],
         string="PayperCloud environment",
         default="production",
         required=True,
         help="Anything that is not declared a demonstration counts as production: calls can move money.",
+        groups=MANAGERS,
     )
-    servipay_base_url = fields.Char("PayperCloud Base URL", help="Demo or production endpoint.")
-    servipay_pos_id = fields.Char("POS ID", help="Default POS identifier (posId / pos_pid).")
+    servipay_base_url = fields.Char(
+        "PayperCloud Base URL", help="Demo or production endpoint.", groups=MANAGERS
+    )
+    servipay_pos_id = fields.Char("POS ID", help="Default POS identifier (posId / pos_pid).", groups=MANAGERS)
     servipay_api_key = fields.Char(
         "POS API Key",
         compute="_compute_servipay_api_key",
@@ -33,46 +38,57 @@ class ResCompany(models.Model):
     # unreadable by RPC for everybody, administrators included
     servipay_api_key_sealed = fields.Char(groups=NO_ACCESS, copy=False)
     servipay_api_key_set = fields.Boolean(
-        "POS API Key is set", compute="_compute_servipay_api_key_set", compute_sudo=True
+        "POS API Key is set", compute="_compute_servipay_api_key_set", compute_sudo=True, groups=MANAGERS
     )
     servipay_terminal_pid = fields.Char(
-        "Default Terminal PID", help="Default terminal identifier (pid / tpe_pid)."
+        "Default Terminal PID", help="Default terminal identifier (pid / tpe_pid).", groups=MANAGERS
     )
     servipay_timeout = fields.Integer(
         "HTTP Timeout (seconds)",
         default=30,
         help="How long to wait for an answer, once the connection is there.",
+        groups=MANAGERS,
     )
     servipay_verify_ssl = fields.Boolean(
-        "Verify SSL Certificates", default=True, help="Keep enabled in production."
+        "Verify SSL Certificates", default=True, help="Keep enabled in production.", groups=MANAGERS
     )
     servipay_ca_bundle = fields.Text(
         "Additional CA certificates",
         help="PEM certificates to trust besides the usual ones, for a server with a private authority.",
+        groups=MANAGERS,
     )
     servipay_log_bodies = fields.Boolean(
         "Log Request/Response Bodies",
         default=True,
         help="Disable only if payload content should not be stored in logs; size and checksum always are.",
+        groups=MANAGERS,
     )
     servipay_log_days = fields.Integer(
         "Keep API logs (days)",
         default=90,
         help="0 keeps them for ever. Logs of unsettled operations are kept.",
+        groups=MANAGERS,
     )
     servipay_allow_private = fields.Boolean(
         "Allow addresses inside the network",
         help="Let PayperCloud calls go to private, loopback and link-local addresses, and without https. "
         "Meant for a simulator or a gateway in your own network.",
+        groups=MANAGERS,
     )
     servipay_profile_id = fields.Many2one(
-        "servipay.api.profile", "API profile", help="Paths, fields and words of the API.", ondelete="restrict"
+        "servipay.api.profile",
+        "API profile",
+        help="Paths, fields and words of the API.",
+        ondelete="restrict",
+        groups=MANAGERS,
     )
     servipay_responsible_id = fields.Many2one(
         "res.users",
         "Payments to check are assigned to",
+        domain="[('share', '=', False), ('company_ids', 'in', id)]",
         help="Gets an activity for every operation that is unknown or failed. Without one: the first "
         "manager.",
+        groups=MANAGERS,
     )
 
     # ------------------------------------------------------------------
@@ -101,14 +117,14 @@ class ResCompany(models.Model):
 
     @api.constrains("servipay_base_url", "servipay_allow_private")
     def _check_servipay_base_url(self):
-        for company in self.filtered("servipay_base_url"):
+        for company in self.sudo().filtered("servipay_base_url"):
             problems = http_client.check_base_url(company.servipay_base_url, company.servipay_allow_private)
             if problems:
                 raise ValidationError(self._servipay_url_sentences()[problems[0]])
 
     @api.constrains("servipay_timeout", "servipay_log_days")
     def _check_servipay_numbers(self):
-        for company in self:
+        for company in self.sudo():
             if not 1 <= company.servipay_timeout <= 110:
                 raise ValidationError(
                     _("The HTTP timeout must be between 1 and 110 seconds: Odoo ends a request after 120.")
@@ -118,7 +134,7 @@ class ResCompany(models.Model):
 
     @api.constrains("servipay_ca_bundle")
     def _check_servipay_ca_bundle(self):
-        for company in self.filtered("servipay_ca_bundle"):
+        for company in self.sudo().filtered("servipay_ca_bundle"):
             try:
                 http_client.load_ca_bundle(company.servipay_ca_bundle)
             except ValueError as error:
@@ -161,12 +177,12 @@ class ResCompany(models.Model):
             allow_private=self.servipay_allow_private,
         )
 
-    def _servipay_profile(self):
-        """Return the API profile in use; UserError when none is chosen and the default one was deleted."""
+    def _servipay_profile(self, required=True):
+        """Return the API profile in use; empty, or UserError, when none is chosen and the default is gone."""
         self.ensure_one()
         default = self.env.ref("paypercloud_servipay.profile_default", raise_if_not_found=False)
-        profile = self.servipay_profile_id or default
-        if not profile:
+        profile = self.sudo().servipay_profile_id or default or self.env["servipay.api.profile"]
+        if required and not profile:
             raise UserError(
                 _("No API profile is chosen for %(company)s. Nothing was sent.", company=self.name)
             )
@@ -196,7 +212,8 @@ class ResCompany(models.Model):
                 "outcome_unknown": _("The server was reached but gave no answer: %s"),
                 "undecodable": _("The server answered something unreadable: %s"),
             }
-            return "danger", sentences[reply.error_class] % reply.text
+            text = self.env["servipay.sentence"]._translate(reply.text)
+            return "danger", sentences[reply.error_class] % text
         answer, milliseconds = reply.outcome, round(reply.latency or 0)
         if answer.error_class in (None, "not_found"):
             # "not found": the key was accepted, there was no reconciliation yet
@@ -221,9 +238,7 @@ class ResCompany(models.Model):
         company, warnings = self.sudo(), []
         if company.servipay_environment == "production":
             warnings.append(Problem("production", _("This is a production address: calls move real money.")))
-        profile = company.servipay_profile_id or self.env.ref(
-            "paypercloud_servipay.profile_default", raise_if_not_found=False
-        )
+        profile = company._servipay_profile(required=False)
         if profile and not profile.verified:
             warnings.append(
                 Problem(
@@ -246,11 +261,12 @@ class ResCompany(models.Model):
     def _servipay_manager(self):
         """Return the user who gets the activities about uncertain payments (may be empty)."""
         self.ensure_one()
-        if self.servipay_responsible_id.active:
-            return self.servipay_responsible_id
+        responsible = self.sudo().servipay_responsible_id
+        if responsible.active:
+            return responsible
         domain = [("share", "=", False), ("company_ids", "in", self.id)]
         users = self.env["res.users"].search(domain, order="id")
-        return users.filtered(lambda user: user.has_group("paypercloud_servipay.group_manager"))[:1]
+        return users.filtered(lambda user: user.has_group(MANAGERS))[:1]
 
     # ------------------------------------------------------------------
     # Helpers

@@ -20,7 +20,11 @@ class ResConfigSettings(models.TransientModel):
     servipay_log_days = fields.Integer(related="company_id.servipay_log_days", readonly=False)
     servipay_allow_private = fields.Boolean(related="company_id.servipay_allow_private", readonly=False)
     servipay_profile_id = fields.Many2one(related="company_id.servipay_profile_id", readonly=False)
-    servipay_responsible_id = fields.Many2one(related="company_id.servipay_responsible_id", readonly=False)
+    servipay_responsible_id = fields.Many2one(
+        related="company_id.servipay_responsible_id",
+        readonly=False,
+        domain="[('share', '=', False), ('company_ids', 'in', company_id)]",
+    )
     servipay_warnings = fields.Text(compute="_compute_servipay_warnings")
     servipay_sealed = fields.Boolean(compute="_compute_servipay_sealed")
 

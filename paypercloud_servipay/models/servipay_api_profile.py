@@ -129,7 +129,7 @@ class ServipayApiProfile(models.Model):
             except ProtocolError as problem:
                 problems = [problem]
             if problems:
-                raise ValidationError("\n".join(_sentence(self.env, problem) for problem in problems))
+                raise ValidationError(self._sentences_of(problems))
 
     # ------------------------------------------------------------------
     # Actions
@@ -180,9 +180,13 @@ class ServipayApiProfile(models.Model):
             raise UserError(_("This is not a JSON file: %s", error)) from error
         problems = profiles.validate(document)
         if problems:
-            raise UserError("\n".join(_sentence(self.env, problem) for problem in problems))
+            raise UserError(self._sentences_of(problems))
         # an import has not been checked here, whatever its file says
         return self.create({**self._values_of(profiles.normalise(document)), "verified": False})
+
+    def _sentences_of(self, problems):
+        sentences = self.env["servipay.sentence"]
+        return "\n".join(sentences._translate_problem(problem) for problem in problems)
 
     def _replace(self, document):
         self.ensure_one()
@@ -403,7 +407,7 @@ def load_json(text, place):
     try:
         return json.loads(text or "{}")
     except (ValueError, RecursionError) as error:
-        raise ProtocolError(str(error), field=place, code="not_json") from error
+        raise ProtocolError(f"This is not JSON: {error}", field=place, code="not_json") from error
 
 
 def load_codes(text, place):
@@ -411,9 +415,6 @@ def load_codes(text, place):
     try:
         return [int(part) for part in (text or "").replace(",", " ").split()]
     except ValueError as error:
-        raise ProtocolError(f"not a list of HTTP codes: {text}", field=place, code="not_codes") from error
-
-
-def _sentence(env, problem):
-    """Return one line for a person: the place, then what is wrong there."""
-    return f"{problem.field}: {problem}" if problem.field else str(problem)
+        raise ProtocolError(
+            f"This is not a list of HTTP codes: {text}", field=place, code="not_codes"
+        ) from error

@@ -475,7 +475,8 @@ class ServipayOperation(models.Model):
         and may not use one: it is run after this transaction was committed."""
         self.ensure_one()
         try:
-            return getattr(self, f"_{self.provider}_plan")(step)
+            # what stands in the way is stored: in the company's language, whoever acts
+            return getattr(self._for_chatter(), f"_{self.provider}_plan")(step)
         except (UserError, ProtocolError) as error:
             # nothing has left yet: a missing address or key is a certain failure of a send, and no news
             # otherwise
@@ -619,10 +620,11 @@ class ServipayOperation(models.Model):
     def _plain_value(self, field, value):
         if field.type == "monetary":
             return float(value)
-        if field.name in IDENTIFIERS:
+        if not isinstance(value, str):
             return value
+        value = value.replace("\x00", "\ufffd")  # PostgreSQL stores no NUL
         # whatever a provider writes into its texts must not bring a card number into the chatter or an export
-        return Masker().text(value) if isinstance(value, str) else value
+        return value if field.name in IDENTIFIERS else Masker().text(value)
 
     def _note_no_news(self, finding):
         values = {}
@@ -863,7 +865,7 @@ class ServipayOperation(models.Model):
         operation.message_post(body=operation._explain())
 
     def _for_chatter(self):
-        """Return self in the language that everybody of the company reads, whoever acts (a job, a cashier)."""
+        """Return self in the language of the company, whoever acts (a job, a cashier)."""
         return self._in_language(self.company_id.partner_id.lang)
 
     def _in_language(self, lang):

@@ -12,15 +12,31 @@ class ServipayOperation(models.Model):
         parts = [self._explain_reason(), self._explain_money(), self._explain_next()]
         return " ".join(part for part in parts if part)
 
+    def _tester_message(self, asked):
+        """Return what the tester shows: the explanation, after the news that nothing was sent, if so."""
+        if asked:
+            return self._explain()
+        nothing = _("Nothing was sent: there is nothing to ask or cancel now.")
+        return f"{nothing} {self._explain()}"
+
     def _explain_reason(self):
         """Return what happened. ``reason`` is the slug that a driver or the state machine left."""
         text = self._reason_sentences().get(self.reason or "", "")
         # plain replacement: the detail is somebody else's text and may hold braces
-        return text.replace("{detail}", self.detail or "-") if text else self._explain_detail()
+        return text.replace("{detail}", self._shown_detail() or "-") if text else self._explain_detail()
+
+    def _shown_detail(self):
+        """Return the detail in the reader's language, as far as it is one of our own sentences."""
+        sentences = self.env["servipay.sentence"]
+        if self.reason == "mismatch":
+            return sentences._translate_differences(self.detail)
+        return sentences._translate(self.detail)
 
     def _explain_detail(self):
         if self.decline_message:
             return _("The provider said: %s.", self.decline_message.rstrip("."))
+        if self.env["servipay.sentence"]._knows(self.detail):
+            return _("The last inquiry brought no answer: %s.", self._shown_detail().rstrip("."))
         return _("The provider said: %s.", self.detail.rstrip(".")) if self.detail else ""
 
     def _explain_money(self):
@@ -38,8 +54,8 @@ class ServipayOperation(models.Model):
             )
         if self.state == "sent" and self.cancel_wished:
             return _(
-                "The request is on its way; the cancellation is passed on as soon as the provider has answered. "
-                "Money may be moving all the same."
+                "The request is on its way; the cancellation is passed on as soon as the provider has "
+                "answered. Money may be moving all the same."
             )
         return self._money_sentences().get(self.state, "")
 

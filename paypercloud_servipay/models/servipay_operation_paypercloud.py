@@ -59,6 +59,20 @@ class ServipayOperation(models.Model):
             sent_on=fields.Date.to_string((self.sent_at or fields.Datetime.now()).date()),
         )
 
+    def _paypercloud_calls(self, api, endpoint):
+        """Return the list of ``dialogue.Call`` that an inquiry or a cancellation makes, as far as is certain.
+
+        A cancellation is followed by an inquiry, and a status by a result when it is final.
+        """
+        intent = self._paypercloud_intent(api.credentials)
+        inquiry = next(dialogue.inquire(api.document, intent))
+        calls = [inquiry]
+        if endpoint == "operation_cancel":
+            calls.insert(0, next(dialogue.cancel(api.document, intent)))
+        if inquiry.endpoint == "operation_status" and "operation_result" in api.document["endpoints"]:
+            calls.append(replace(inquiry, endpoint="operation_result"))
+        return calls
+
     def _paypercloud_seconds_allowed(self):
         """Return how long an operation may take: the profile's deadline, never less than one request."""
         company = self.company_id

@@ -14,7 +14,13 @@ class ServipayOperationTotal(models.Model):
     card_brand = fields.Char(readonly=True)
     currency_id = fields.Many2one("res.currency", readonly=True)
     count = fields.Integer(readonly=True)
+    count_known = fields.Boolean(readonly=True, default=True)
     amount = fields.Monetary(readonly=True)
+    amount_known = fields.Boolean(
+        readonly=True,
+        default=True,
+        help="Not set when the provider's figure could not be read: it is not zero.",
+    )
 
     if SERIES >= 19:
         _count_not_negative = models.Constraint("CHECK (count >= 0)", "A count cannot be negative.")
@@ -40,6 +46,8 @@ class ServipayOperationTotal(models.Model):
                     "card_brand": total.get("brand"),
                     "currency_id": ids.get(total.get("currency"), operation.currency_id.id),
                     "count": total.get("count") or 0,
+                    "count_known": total.get("count") is not None,
+                    "amount_known": total.get("amount") is not None,
                     # suite-check: ok a Monetary field takes a float and rounds it to the currency
                     "amount": float(total.get("amount") or 0),
                 }

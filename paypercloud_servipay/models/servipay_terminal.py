@@ -1,10 +1,11 @@
 from datetime import timedelta
 
 from odoo import _, api, fields, models
-from odoo.exceptions import AccessError, UserError
+from odoo.exceptions import UserError
 
 from ..api import states
 from ..compat import SERIES
+from .access import check_manager
 from .own_transaction import in_own_transaction
 
 HEALTH_DAYS = 30
@@ -101,8 +102,7 @@ class ServipayTerminal(models.Model):
     def action_test(self):
         """Reach the terminal's provider without moving anything and say what came back."""
         self.ensure_one()
-        if not self.env.user.has_group("paypercloud_servipay.group_manager"):
-            raise AccessError(_("Only payment managers may test a terminal."))
+        check_manager(self)
         test = getattr(self, f"_{self.provider}_test", None)
         if test is None:
             raise UserError(_("This kind of terminal cannot be tested."))

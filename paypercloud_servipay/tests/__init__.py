@@ -6,6 +6,7 @@ from . import test_company
 from . import test_compat
 from . import test_endpoints
 from . import test_explanations
+from . import test_faults
 from . import test_http_client
 from . import test_masking
 from . import test_notification

@@ -3,6 +3,7 @@
 a company that speaks with a simulator over real HTTP, and two kinds of cases.
 """
 
+import logging
 import uuid
 from contextlib import contextmanager, nullcontext
 from datetime import timedelta
@@ -31,6 +32,18 @@ def settings_for(simulator, **values):
         "servipay_timeout": 30,
         **values,
     }
+
+
+class Catcher(logging.Handler):
+    """Keeps what a handler at the end of the logging chain would write."""
+
+    def __init__(self):
+        super().__init__()
+        self.lines = []
+
+    def emit(self, record):
+        """Keep one line, as it would be written."""
+        self.lines.append(self.format(record))
 
 
 class WithSimulator:
@@ -118,7 +131,7 @@ class CommittedCase(WithSimulator, BaseCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls._start_simulator()
+        cls._start_simulator(terminals=("T1", "T2", "R1", "R2", "R3", "R4"))
         cls.registry = Registry(get_db_name())
         # Odoo holds this lock while it runs tests; a thread that makes an environment would wait for it for
         # ever

@@ -1,5 +1,6 @@
 """Who sees what: every field of every model of the addon, by RPC, for every kind of user."""
 
+import base64
 import json
 
 from odoo.exceptions import AccessError
@@ -39,6 +40,10 @@ ROLES = {
     "portal": "base.group_portal",
     "public": "base.group_public",
 }
+LOUD = (
+    *("odoo.http", "odoo.models", "odoo.addons.base.models.ir_model", "odoo.addons.base.models.ir_rule"),
+    *("odoo.service.model", "odoo.sql_db"),
+)
 READERS = ("user", "manager", "system")
 
 
@@ -138,24 +143,136 @@ class TestAccess(ApiCase):
             for field in SECRETS:
                 allowed = role == "system" and field == "servipay_api_key"
                 self.assertEqual(self.can_read(user, self.company, field), allowed, (role, field))
-            readable = [f for f in self.company._fields if f.startswith("servipay") and f not in SECRETS]
-            for field in readable:
-                if self.can_read(user, self.company, field):
+            # addons that build on this one restrict and test their own fields
+            settings = [
+                name
+                for name, field in self.company._fields.items()
+                if name.startswith("servipay") and name not in SECRETS and not _is_of_another(field._module)
+            ]
+            self.assertGreater(len(settings), 10)
+            for field in settings:
+                allowed = role in ("manager", "system")
+                self.assertEqual(self.can_read(user, self.company, field), allowed, (role, field))
+                if allowed:
                     value = str(self.company.with_user(user).read([field]))
                     self.assertNotIn(API_KEY, value, (role, field))
 
+    def test_a_company_is_made_by_who_may_not_see_its_settings(self):
+        """Access managers create companies: the defaults of our fields are no obstacle and no leak."""
+        user = new_test_user(
+            self.env, "sweep_erp", groups="base.group_erp_manager,base.group_partner_manager"
+        )
+        company = self.env["res.company"].with_user(user).create({"name": "New shop"})
+        self.assertEqual(company.sudo().servipay_environment, "production")
+        company.with_user(user).write({"name": "Newer shop"})
+        with self.assertRaises(AccessError), mute_logger("odoo.models"):
+            company.with_user(user).write({"servipay_base_url": "https://thief.example.com"})
+
+    def test_every_field_of_the_dialogs(self):
+        """The dialogs of managers, and the settings page of administrators: field by field."""
+        endpoint = self.env.ref("paypercloud_servipay.profile_default").endpoint_ids[0]
+        dialogs = {
+            "servipay.api.tester": {"company_id": self.company.id, "endpoint_id": endpoint.id},
+            "servipay.operation.refund": {"operation_id": self.operation.id, "amount": 1},
+            "servipay.operation.resolve": {
+                "operation_id": self.operation.id,
+                "outcome": "failed",
+                "reason": "x",
+            },
+            "servipay.profile.import": {"file": base64.b64encode(b"{}")},
+            "res.config.settings": {"company_id": self.company.id},
+        }
+        self.assertEqual({*dialogs} - {"res.config.settings"}, {*DIALOGS})
+        probes = 0
+        for role in ROLES:
+            user = self.user(role)
+            for model, values in dialogs.items():
+                # whoever may make a dialog gets one of their own: nobody reads another person's
+                allowed = (
+                    role in ("system",) if model == "res.config.settings" else role in ("manager", "system")
+                )
+                creator = user if allowed else self.env.user
+                record = self.env[model].with_user(creator).create(values)
+                own = [
+                    name
+                    for name, field in record._fields.items()
+                    if model != "res.config.settings" or name.startswith("servipay")
+                ]
+                for field in own:
+                    self.assertEqual(self.can_read(user, record, field), allowed, f"{role}: {model}.{field}")
+                    probes += 1
+                if allowed:
+                    self.assertNotIn(API_KEY, str(record.with_user(user).read(own)), (role, model))
+        print(
+            f"\naccess sweep: {probes} fields of dialogs for {len(ROLES)} roles"
+        )  # suite-check: ok a figure to show
+
     def test_by_json_rpc(self):
         """The same over HTTP: a session, JSON, the public controller."""
-        user = self.user("employee")
-        self.authenticate(user.login, user.login)
-        params = {"model": "servipay.operation", "method": "search_read", "args": [[]], "kwargs": {}}
-        with mute_logger("odoo.http", "odoo.addons.base.models.ir_model"):
-            answer = self.url_open(
+        company, operation = self.company.id, self.operation.id
+        endpoint = self.env.ref("paypercloud_servipay.profile_default").endpoint_ids[0].id
+        log = self.env["servipay.api.log"].search([("operation_id", "=", operation)], limit=1).id
+        settings = ["servipay_base_url", "servipay_pos_id", "servipay_ca_bundle", "servipay_responsible_id"]
+        calls = {
+            "read operations": ("servipay.operation", "search_read", [[]]),
+            "read a log": ("servipay.api.log", "read", [[log], ["url"]]),
+            "read a body": ("servipay.api.log", "read", [[log], ["response_body"]]),
+            "read the inbox": ("servipay.notification", "search_read", [[], ["raw_body"]]),
+            "read the settings": ("res.company", "read", [[company], settings]),
+            "read the key": ("res.company", "read", [[company], ["servipay_api_key"]]),
+            "read the sealed key": ("res.company", "read", [[company], ["servipay_api_key_sealed"]]),
+            "find the key": ("res.company", "search", [[("servipay_api_key_sealed", "like", "sk")]]),
+            "group by the key": (
+                *("res.company", "read_group"),
+                [[], ["id"], ["servipay_api_key_sealed"]],
+            ),
+            "export the key": ("res.company", "export_data", [[company], ["servipay_api_key_sealed"]]),
+            "refresh": ("servipay.operation", "action_refresh", [[operation]]),
+            "cancel": ("servipay.operation", "action_cancel", [[operation]]),
+            "write a state": ("servipay.operation", "write", [[operation], {"state": "approved"}]),
+            "call the state machine": ("servipay.operation", "_move", [[operation], "approved"]),
+            "open the tester": (
+                "servipay.api.tester",
+                "create",
+                [[{"company_id": company, "endpoint_id": endpoint}]],
+            ),
+            "test the connection": ("res.config.settings", "create", [[{"company_id": company}]]),
+        }
+        readers = {"read operations", "read a log", "refresh"}
+        managers = {
+            *readers,
+            "read a body",
+            "read the inbox",
+            "read the settings",
+            "cancel",
+            "open the tester",
+        }
+        allowed = {
+            **dict.fromkeys(("employee", "portal"), set()),
+            "user": readers,
+            "manager": managers,
+            "system": {*managers, "read the key", "test the connection"},
+        }
+        for role, may in allowed.items():
+            user = self.user(role)
+            self.authenticate(user.login, user.login)
+            for name, call in calls.items():
+                answer = self.rpc(*call)
+                self.assertEqual("result" in answer, name in may, (role, name, answer))
+                self.assertNotIn(API_KEY, json.dumps(answer), (role, name))
+        self.logout()
+        for name, call in calls.items():
+            self.assertNotIn("result", self.rpc(*call), ("nobody", name))
+
+    def rpc(self, model, method, args):
+        """Call a method as the web client does; return the JSON answer."""
+        params = {"model": model, "method": method, "args": args, "kwargs": {}}
+        with mute_logger(*LOUD):
+            return self.url_open(
                 "/web/dataset/call_kw",
                 data=json.dumps({"jsonrpc": "2.0", "method": "call", "params": params}),
                 headers={"Content-Type": "application/json"},
             ).json()
-        self.assertEqual(answer["error"]["data"]["name"], "odoo.exceptions.AccessError")
 
     def test_other_company(self):
         other = self.env["res.company"].create({"name": "Other"})

@@ -1,7 +1,9 @@
 """Profiles as data: presets, export and import, errors that name the field."""
 
+import ast
 import base64
 import json
+from pathlib import Path
 
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import tagged
@@ -9,6 +11,42 @@ from odoo.tests import tagged
 from ..api import presets
 from ..api import profile as profiles
 from .common import ApiCase
+
+# what only a programmer can get to read
+INTERNAL = ("amounts.py", "jsontext.py", "outcome.py", "states.py", "presets.py")
+PROGRAMMERS = (
+    "The credentials are missing.",
+    "The values are given by name.",
+    "The amount is a Decimal of major units.",
+    "The values of a template are given by name.",
+    "A path is a text.",
+)
+
+
+def english_sentences():
+    """Yield the English sentences of the protocol room's errors, "X" in the place of each value."""
+    for path in Path(profiles.__file__).parent.glob("*.py"):
+        if path.name in INTERNAL:
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            text = _text_of(_sentence_node(node))
+            if text and text not in PROGRAMMERS:
+                yield text[:1].upper() + text[1:]
+
+
+def _sentence_node(node):
+    """The node of ``it`` in ``fail(found, place, code, it)``, ``ProtocolError(it)``, ``sentence = it``."""
+    if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "sentence":
+        return node.value
+    name = getattr(getattr(node, "func", None), "attr", getattr(getattr(node, "func", None), "id", ""))
+    place = {"fail": 3, "ProtocolError": 0}.get(name)
+    return node.args[place] if place is not None and len(node.args) > place else None
+
+
+def _text_of(node):
+    if isinstance(node, ast.JoinedStr):
+        return "".join(part.value if isinstance(part, ast.Constant) else "X" for part in node.values)
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
 
 
 @tagged("post_install", "-at_install", "paypercloud_servipay")
@@ -93,6 +131,23 @@ class TestApiProfile(ApiCase):
                 record.write(values)
                 self.env.flush_all()
             self.assertIn(place, str(caught.exception), values)
+
+    def test_errors_in_the_readers_language(self):
+        """Every sentence of the protocol room has its translation; they are read from its sources."""
+        sentences = self.env["servipay.sentence"]
+        said = sorted(english_sentences())
+        self.assertGreater(len(said), 45)
+        unknown = [text for text in said if not sentences._knows(text)]
+        self.assertFalse(unknown)
+        self.env["res.lang"]._activate_lang("fr_FR")
+        self.env["ir.module.module"]._load_module_terms(["paypercloud_servipay"], ["fr_FR"])
+        french = sentences.with_context(lang="fr_FR")
+        self.assertFalse([text for text in said if french._translate(text) == text])
+        with self.assertRaises(ValidationError) as caught:
+            self.endpoint("purchase").with_context(lang="fr_FR").path = "no-slash"
+        self.assertIn("endpoints.purchase.path: Doit commencer par", str(caught.exception))
+        self.assertEqual(french._translate("something else"), "something else")
+        self.assertEqual(french._translate_differences("amount: 1 / 2; x: a"), "montant: 1 / 2; x: a")
 
     def test_no_word_of_doubt_can_mean_approved(self):
         with self.assertRaises(ValidationError):

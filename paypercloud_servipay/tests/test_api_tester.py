@@ -1,6 +1,7 @@
 """The API Tester: fields of the chosen endpoint, a preview without secrets, one call per dialog."""
 
 import json
+from urllib.parse import urlsplit
 
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import Form, tagged
@@ -92,6 +93,49 @@ class TestApiTester(ApiCase):
         tester.action_call()
         self.assertEqual(operation.state, "approved")
         self.assertEqual(tester.result_state, "approved")
+
+    def test_preview_is_the_request(self):
+        """What is shown before the call is what the simulator gets, for each way to call."""
+        paid = self.paid()
+        self.check_preview("purchase", 1, terminal_pid="T2")
+        self.check_preview("refund", 1, operation_id=paid.id, amount=2, external_ref="edited")
+        self.check_preview("operations_list", 1, period="weekly")
+        self.check_preview("last_reconciliation", 1)
+        self.simulator.script("never_ends")
+        running = self.purchase(terminal_id=self.terminal.id).id
+        self.check_preview("operation_status", 1, operation_id=running, terminal_pid="T2", pos_id="X")
+        self.check_preview("operation_cancel", 3, operation_id=running, external_ref="edited")
+
+    def check_preview(self, key, number, **values):
+        tester, before = self.make(key, **values), len(self.simulator.requests)
+        preview = tester.preview
+        tester.action_call()
+        sent = self.simulator.requests[before:]
+        self.assertEqual(len(sent), number, key)
+        shown = [line.split(" ", 1) for line in preview.splitlines() if line.startswith(("GET h", "POST h"))]
+        for request, (method, url) in zip(sent, shown, strict=False):
+            self.assertEqual((request["method"], request["path"]), (method, urlsplit(url).path), key)
+        self.assertGreaterEqual(len(shown), number)
+        tester.result_operation_id.sudo()._inquire()
+
+    def test_a_void_previews_its_amount(self):
+        paid = self.paid()
+        tester = self.make("void", operation_id=paid.id, amount=1)
+        self.assertIn(paid.external_ref, tester.preview)
+        self.assertNotIn('"amount": 100', tester.preview)
+
+    def test_an_old_answer_is_not_shown_as_new(self):
+        """Asked again about a settled operation; and where nothing can be sent, that is said."""
+        paid = self.paid()
+        tester, before = self.make("operation_result", operation_id=paid.id), len(self.simulator.requests)
+        tester.action_call()
+        self.assertEqual(len(self.simulator.requests), before + 2)
+        self.assertTrue(tester.log_id)
+        cancel, before = self.make("operation_cancel", operation_id=paid.id), len(self.simulator.requests)
+        cancel.action_call()
+        self.assertEqual(len(self.simulator.requests), before)
+        self.assertIn("Nothing was sent", cancel.result_message)
+        self.assertFalse(cancel.log_id or cancel.answer or cancel.http_status)
 
     def test_status_of_a_foreign_operation_is_only_shown(self):
         operation = self.purchase()

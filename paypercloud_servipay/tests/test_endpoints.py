@@ -287,7 +287,7 @@ class TestEndpoints(ApiCase):
         self.assertNotIn(API_KEY, stored)
 
     def test_numbers_that_look_like_a_card_stay_what_they_are(self):
-        """A provider's number may pass the check of card numbers; altered, it would be asked about in vain."""
+        """A provider's number may pass the check of card numbers; altered, it would be asked for in vain."""
         number = "4111111111111111"
         self.simulator.script("approved", id=number)
         operation = self.purchase()

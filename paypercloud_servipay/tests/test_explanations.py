@@ -60,10 +60,31 @@ class TestExplanations(ApiCase):
         operation = self.operations.new({"state": "failed", "reason": "validation", "detail": "{0} {x} %s"})
         self.assertIn("{0} {x} %s", operation._explain())
 
-    def test_french(self):
-        self.env["res.lang"]._activate_lang("fr_FR")
-        self.env["ir.module.module"]._load_module_terms(["paypercloud_servipay"], ["fr_FR"])
-        operation = self.paid().with_context(lang="fr_FR")
-        self.assertIn("argent", operation.explanation)
-        states_fr = dict(operation._fields["state"]._description_selection(operation.env))
-        self.assertNotEqual(states_fr["approved"], "Approved")
+    def test_languages(self):
+        operation = self.paid()
+        for lang, money, approved in (
+            ("fr_FR", "argent", "Accepté"),
+            ("es_ES", "El dinero se movió", "Aprobada"),
+        ):
+            self.env["res.lang"]._activate_lang(lang)
+            self.env["ir.module.module"]._load_module_terms(["paypercloud_servipay"], [lang])
+            reader = operation.with_context(lang=lang)
+            self.assertIn(money, reader.explanation)
+            labels = dict(operation._fields["state"]._description_selection(reader.env))
+            self.assertEqual(labels["approved"], approved)
+
+    def test_our_own_texts_are_read_in_the_readers_language(self):
+        """What is stored (a broken connection, what differs) is translated when it is read."""
+        self.env["res.lang"]._activate_lang("es_ES")
+        self.env["ir.module.module"]._load_module_terms(["paypercloud_servipay"], ["es_ES"])
+        cases = (
+            ("no_answer", "no answer in time", "sin respuesta a tiempo"),
+            ("", "the server could not be reached in time", "no se pudo contactar"),
+            ("mismatch", "amount: 12.34 / 99.00", "importe: 12.34 / 99.00"),
+            ("", "what the provider said", "El proveedor dijo: what the provider said"),
+            ("configuration", "api_key is empty or cannot stand in a header.", "api_key está vacío"),
+        )
+        for reason, detail, expected in cases:
+            values = {"state": "unknown", "kind": "purchase", "reason": reason, "detail": detail}
+            operation = self.operations.with_context(lang="es_ES").new(values)
+            self.assertIn(expected, operation._explain())

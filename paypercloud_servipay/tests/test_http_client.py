@@ -1,10 +1,20 @@
 """The HTTP client: what left, whom it may reach, how long it may take, what it accepts."""
 
+import ipaddress
 import socket
+import ssl
+import tempfile
 import threading
+import time
 from contextlib import suppress
+from datetime import datetime, timedelta, timezone
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from odoo.tests import TransactionCase, tagged
+from odoo.tools import mute_logger
 
 from ..api.request import Request
 from ..models import http_client
@@ -36,6 +46,49 @@ class Listener:
     def close(self):
         """Stop listening."""
         self.socket.close()
+
+
+class TlsListener(Listener):
+    """The same behind TLS, with a self-signed certificate for 127.0.0.1 that is made anew."""
+
+    def __init__(self):
+        self.context, self.pem = _self_signed()
+        super().__init__(*[OK] * 10)
+        self.url = self.url.replace("http://", "https://")
+
+    def _serve(self):
+        while True:
+            try:
+                plain, _peer = self.socket.accept()
+            except OSError:
+                return
+            with plain, suppress(OSError), self.context.wrap_socket(plain, server_side=True) as connection:
+                self.received.append(connection.recv(65536))
+                connection.sendall(self.answers.pop(0))
+
+
+def _self_signed():
+    """Return (an SSL context of a server, its certificate as PEM text)."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "a test's own authority")])
+    now = datetime.now(timezone.utc)
+    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+    builder = builder.not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
+    builder = builder.add_extension(x509.SubjectAlternativeName([address]), critical=False)
+    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    pem = builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+    secret = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.TraditionalOpenSSL,
+        serialization.NoEncryption(),
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(pem + secret)
+        file.flush()
+        context.load_cert_chain(file.name)
+    return context, pem.decode()
 
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
@@ -97,6 +150,32 @@ class TestHttpClient(TransactionCase):
         self.assertEqual((response.status, response.attempt, response.repeated), (200, 3, True))
         self.assertEqual(len({entry["correlation_id"] for entry in self.entries}), 1)
 
+    def test_no_new_try_once_a_time_out_has_passed(self):
+        """A server that is there and silent costs one time-out, not three."""
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+            began = time.monotonic()
+            error = self.fails(url, retry="always", read_timeout=1)
+        self.assertEqual((error.error_class, len(self.entries)), ("outcome_unknown", 1))
+        self.assertLess(time.monotonic() - began, 2.5)
+
+    def test_all_tries_together_have_one_budget(self):
+        """Tries that each end just in time do not add up: Odoo ends a request after two minutes."""
+        slow = b"HTTP/1.1 503 Busy\r\nRetry-After: 5\r\nContent-Length: 0\r\n\r\n"
+        listener, began = self.listen(slow, slow, slow), time.monotonic()
+        options = {"read_timeout": 2, "connect_timeout": 1}
+        response = self.client(listener.url, **options).send(self.request("GET", "always", body=None))
+        self.assertEqual((response.status, response.attempt), (503, 1), "the pause alone is too long")
+        self.assertLess(time.monotonic() - began, 3)
+
+    def test_shorter_time_out_of_a_read(self):
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            client, began = self.client(f"http://127.0.0.1:{silent.getsockname()[1]}", read_timeout=60), None
+            began = time.monotonic()
+            with self.assertRaises(ApiError):
+                client.send(self.request("GET", "always", body=None), read_timeout=1)
+        self.assertLess(time.monotonic() - began, 5)
+
     def test_posts_are_not_repeated_after_an_answer(self):
         listener = self.listen(b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n", OK)
         response = self.client(listener.url).send(self.request())
@@ -156,12 +235,31 @@ class TestHttpClient(TransactionCase):
         error = self.fails(self.listen(head + b"x" * size).url)
         self.assertEqual((error.error_class, error.sent), ("undecodable", True))
 
-    def test_certificate_is_verified(self):
-        """Plain bytes instead of a handshake: refused, and nothing of the request was sent."""
+    def test_plain_bytes_instead_of_a_handshake(self):
+        """Refused, and nothing of the request was sent."""
         listener = self.listen(OK, OK, OK)
         error = self.fails(listener.url.replace("http://", "https://"))
         self.assertFalse(error.sent)
         self.assertNotIn(b"X-Test", b"".join(listener.received))
+
+    def test_certificate_is_verified(self):
+        """A certificate of nobody's: refused without its authority, accepted with it or if so configured."""
+        listener = TlsListener()
+        self.addCleanup(listener.close)
+        error = self.fails(listener.url)
+        self.assertEqual((error.error_class, error.sent), ("not_sent", False))
+        self.assertIn("certificate", str(error))
+        self.assertFalse(listener.received, "not one byte of the request left")
+        for options in ({"ca_bundle": listener.pem}, {"verify": False}):
+            with mute_logger("py.warnings"):  # urllib3's, about the verification that is off
+                response = self.client(listener.url, **options).send(self.request())
+            self.assertEqual((response.status, response.body), (200, b"{}"), options)
+        self.assertEqual(len(listener.received), 2)
+        other = TlsListener()
+        self.addCleanup(other.close)
+        self.assertFalse(self.fails(listener.url, ca_bundle=other.pem).sent, "another authority's bundle")
+        wrong_name = listener.url.replace("127.0.0.1", "127.0.0.2")
+        self.assertFalse(self.fails(wrong_name, ca_bundle=listener.pem).sent, "issued for another host")
 
     def test_base_urls(self):
         cases = {

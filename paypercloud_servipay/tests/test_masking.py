@@ -2,24 +2,25 @@
 
 import json
 import logging
+import sys
+from unittest.mock import patch
 
 from odoo.tests import tagged
 
 from ..api.finding import Finding
-from ..api.masking import Masker, get_logger
-from .common import ApiCase
+from ..api.masking import LogFilter, Masker
+from ..api.outcome import Mismatch
+from .common import ApiCase, Catcher
 from .masking_corpus import probes
 
 
-class Catcher(logging.Handler):
-    """Keeps what a handler at the end of the logging chain would write."""
-
-    def __init__(self):
-        super().__init__()
-        self.lines = []
-
-    def emit(self, record):
-        self.lines.append(self.format(record))
+def own_loggers():
+    """Yield the logger of each module of this addon that has one, tests apart."""
+    prefix = __name__.rpartition(".tests.")[0]
+    for name, module in sorted(sys.modules.items()):
+        logger = getattr(module, "_logger", None)
+        if name.startswith(prefix) and ".tests" not in name and isinstance(logger, logging.Logger):
+            yield logger
 
 
 @tagged("post_install", "-at_install", "paypercloud_servipay")
@@ -58,22 +59,29 @@ class TestMasking(ApiCase):
         self.assertFalse(leaks)
 
     def test_corpus_through_the_server_log(self):
-        catcher, logger = Catcher(), get_logger("odoo.addons.paypercloud_servipay.corpus")
-        logger.addHandler(catcher)
-        logger.propagate = False
-        self.addCleanup(logger.removeHandler, catcher)
+        """The loggers that the addon's modules really use, each with a part of the corpus."""
+        catcher, loggers = Catcher(), list(own_loggers())
+        self.assertGreater(len(loggers), 5)
+        for logger in loggers:
+            self.assertTrue(any(isinstance(known, LogFilter) for known in logger.filters), logger.name)
+            patched = patch.multiple(logger, handlers=[catcher], propagate=False)
+            patched.start()
+            self.addCleanup(patched.stop)
         checked, leaks = 0, []
         for name, payload, _content_type, hidden, options in probes():
             if options:
                 continue  # a literal secret is known to the masker of the call, not to the logger
             text = payload if isinstance(payload, str) else payload.decode("utf-8-sig")
+            logger = loggers[checked % len(loggers)]
             try:
                 raise ValueError(text)
             except ValueError:
                 logger.exception("it said %s", text)
             leaks += [(name, secret) for secret in hidden if secret in catcher.lines[-1]]
             checked += 1
-        print(f"\nmasking: {checked} probes through the server log")  # suite-check: ok a figure to show
+        print(
+            f"\nmasking: {checked} probes through {len(loggers)} server loggers"
+        )  # suite-check: ok a figure to show
         self.assertFalse(leaks)
 
     def test_corpus_through_operations_and_chatter(self):
@@ -86,9 +94,12 @@ class TestMasking(ApiCase):
             operation = self.operations._open(self.values())
             operation._move("sent")
             self.env.flush_all()
-            operation._apply(
-                Finding("unknown", "no_answer", text, {"decline_message": text, "customer_receipt": text})
-            )
+            facts = {"decline_message": text, "customer_receipt": text}
+            if checked % 2:
+                other = (Mismatch("reference", operation.reference, text),)
+                operation._apply(Finding("unknown", "mismatch", "", facts, other))
+            else:
+                operation._apply(Finding("unknown", "no_answer", text, facts))
             stored = [
                 str(operation.read()),
                 str(operation.message_ids.mapped("body")),

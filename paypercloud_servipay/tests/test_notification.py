@@ -1,14 +1,17 @@
 """The inbox: stored once, applied once, what fails stays, what nobody vouches for changes nothing."""
 
+import logging
 import threading
 from unittest.mock import patch
+
+import psycopg2
 
 from odoo.exceptions import AccessError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
 from ..models import servipay_notification
-from .common import ApiCase, CommittedCase
+from .common import ApiCase, Catcher, CommittedCase
 
 MODEL = "odoo.addons.paypercloud_servipay.models.servipay_notification.ServipayNotification"
 APPLY = f"{MODEL}._test_apply_notification"
@@ -73,6 +76,38 @@ class TestNotification(ApiCase):
             self.inbox._cron_apply()
         self.assertEqual((notification.state, notification.attempts), ("processed", 2))
 
+    def test_what_cannot_be_stored_is_shown(self):
+        """A NUL or half a character is no reason to lose a message."""
+        notification = self.receive(raw_body="a\x00b\ud800c", path="/x\x00", event="\x00")
+        self.assertEqual(notification.raw_body, "a\u2400b\\ud800c")
+
+    def test_an_error_does_not_write_the_message_into_the_server_log(self):
+        """Odoo logs the whole query of a failed statement: this one holds what the provider sent."""
+        with self.assertNoLogs("odoo.sql_db"), self.assertRaises(psycopg2.Error), self.cr.savepoint():
+            self.inbox._receive("test", "k", True, company_id=-1, raw_body="card 4111111111111111")
+
+    def test_old_messages_are_removed(self):
+        """(state, days old, whether it goes): rejected ones soon, settled ones late, the others never."""
+        cases = (
+            *(("rejected", 31, True), ("rejected", 29, False), ("processed", 401, True)),
+            *(("duplicate", 401, True), ("processed", 399, False), ("failed", 4000, False)),
+            ("received", 4000, False),
+        )
+        rows = []
+        for number, (state, days, goes) in enumerate(cases):
+            row = self.receive(key=f"old{number}")
+            row.write({"state": state})
+            self.env.flush_all()
+            self.env.cr.execute(
+                "UPDATE servipay_notification SET create_date = now() - %s * interval '1 day' WHERE id = %s",
+                [days, row.id],
+            )
+            rows.append((row, goes))
+        with patch.object(servipay_notification, "PURGE_BATCH", 2):
+            self.assertEqual(self.inbox._gc_servipay_notifications(), (3, 0))
+        self.env.invalidate_all()
+        self.assertEqual([not row.exists() for row, _goes in rows], [goes for _row, goes in rows])
+
     def test_replay(self):
         count = []
         notification = self.receive()
@@ -115,7 +150,8 @@ class TestNotificationCommitted(CommittedCase):
                 barrier.wait()
                 with self.environment() as env:
                     inbox = env["servipay.notification"]
-                    number = inbox._receive("test", "eight", True, company_id=self.company.id)
+                    values = {"company_id": self.company.id, "raw_body": "what-it-says"}
+                    number = inbox._receive("test", "eight", True, **values)
                     inbox.browse(number)._apply_once()
             except Exception as error:  # pylint: disable=broad-except
                 errors.append(error)
@@ -124,13 +160,19 @@ class TestNotificationCommitted(CommittedCase):
             effects.append(notification.env.cr)
             return True
 
-        with applying(handler), mute_logger("odoo.sql_db"):
+        catcher = Catcher()
+        with (
+            applying(handler),
+            patch.object(logging.getLogger("odoo.sql_db"), "handlers", [catcher]),
+            patch.object(logging.getLogger("odoo.sql_db"), "propagate", False),
+        ):
             threads = [threading.Thread(target=run, daemon=True) for _number in range(8)]
             for thread in threads:
                 thread.start()
             for thread in threads:
                 thread.join(30)
         self.assertFalse(errors)
+        self.assertNotIn("what-it-says", "".join(catcher.lines))
         self.assertEqual(len(effects), 1)
         domain = [("dedupe_key", "=", "eight")]
         with self.environment() as env:

@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 from decimal import Decimal
-
 from unittest.mock import patch
 
 from odoo import fields
@@ -99,7 +98,7 @@ class TestOperation(ApiCase):
         self.assertFalse(operation.contradicted)
 
     def test_late_approval_of_another_amount_is_flagged(self):
-        """An approval that does not match is no approval, but on a settled operation it is no silence either."""
+        """An approval that does not match is no approval, but on a settled operation no silence either."""
         other = (Mismatch("amount", Decimal("12.34"), Decimal("99.00")),)
         for state in ("declined", "cancelled", "failed", "approved"):
             operation = self.operation_in(state)
@@ -232,7 +231,9 @@ class TestOperation(ApiCase):
     def test_refund_uses_more_values_of_an_addon(self):
         """What paypercloud_servipay_pos will do: its own columns go with the refund, before it is sent."""
         paid = self.paid()
-        values = "odoo.addons.paypercloud_servipay.models.servipay_operation.ServipayOperation._give_back_values"
+        values = (
+            "odoo.addons.paypercloud_servipay.models.servipay_operation.ServipayOperation._give_back_values"
+        )
         with patch(values, lambda operation: {"entry_mode": "chip", "amount": 5}):
             refund = paid._give_back("r1", 1)
         self.assertEqual((refund.entry_mode, refund.amount), ("chip", 1), "more values, never another intent")
@@ -334,6 +335,16 @@ class TestOperation(ApiCase):
         self.operations._cron_settle()
         self.assertEqual(len(self.simulator.requests), count)
 
+    def test_unreadable_totals_are_not_zero(self):
+        operation = self.operation_in("sent")
+        totals = [
+            {"type": "purchase", "currency": "EUR", "amount": Decimal(0), "count": 0},
+            {"type": "refund"},
+        ]
+        operation._apply(Finding("approved", values={"totals": totals}))
+        known = operation.total_ids.mapped(lambda total: (total.amount_known, total.count_known))
+        self.assertEqual(known, [(True, True), (False, False)])
+
     # ------------------------------------------------------------------
     # Cancellation
     # ------------------------------------------------------------------
@@ -418,7 +429,7 @@ class TestOperation(ApiCase):
         self.assertIn(operation.state, ("cancelling", "cancelled"))
 
     def test_refresh_of_many_ends_in_time(self):
-        """Pressed on a whole list, the button asks about as many as time allows and leaves the rest to the job."""
+        """Pressed on a whole list, the button asks as long as time allows and leaves the rest to the job."""
         self.simulator.script("approved", times=2)
         first, second = self.purchase(), self.purchase()
         second.write({"next_inquiry_at": fields.Datetime.now() + timedelta(hours=1)})
@@ -490,7 +501,9 @@ class TestOperation(ApiCase):
             self.env.flush_all()
             note, chatter = str(operation.activity_ids.note), str(operation.message_ids.mapped("body"))
             self.assertEqual((french in note, english in note), (assignee == "fr_FR", assignee == "en_US"))
-            self.assertEqual((french in chatter, english in chatter), (company == "fr_FR", company == "en_US"))
+            self.assertEqual(
+                (french in chatter, english in chatter), (company == "fr_FR", company == "en_US")
+            )
             operation._resolve("approved", "slip 7")
             words = str(operation.message_ids.mapped("body"))
             self.assertIn("it was paid" if company == "en_US" else "le paiement a eu lieu", words)

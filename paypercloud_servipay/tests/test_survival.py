@@ -5,6 +5,7 @@ from unittest.mock import patch
 
 import psycopg2
 
+from odoo.exceptions import UserError
 from odoo.service.model import MAX_TRIES_ON_CONCURRENCY_FAILURE, retrying
 from odoo.tests import tagged
 from odoo.tools import mute_logger
@@ -104,14 +105,38 @@ class TestSurvival(CommittedCase):
             paid_id = paid.id
         self.settle(paid_id)
 
-        def refund(env):
-            key = f"refund-{threading.get_ident()}"
-            return env["servipay.operation"].browse(paid_id)._give_back(key, 10).id
+        # each on a terminal of its own: the simulator would refuse a second one on the same
+        terminals = self.make_terminals("R1", "R2", "R3", "R4")
+        values = {"kind": "refund", "amount": 10, "original_id": paid_id}
+        wanted = [self.values(**values, terminal_id=terminal_id) for terminal_id in terminals]
+        found = self.in_threads(4, lambda env: self.refund_or_refusal(env, wanted))
+        self.assertFalse(self.errors)
+        opened = [number for number in found if number != "refused"]
+        states = [self.stored(number, "state")["state"] for number in opened]
+        self.assertEqual([state for state in states if state != "failed"], ["pending"], states)
+        self.assertEqual(self.requests("refund"), 1, "the others were refused here, not by the provider")
+        self.assertEqual(self.simulator.net("EUR"), 234)
 
-        found = self.in_threads(4, refund)
-        states = [self.stored(number, "state")["state"] for number in found]
-        self.assertLessEqual(len([state for state in states if state != "failed"]), 1, states)
-        self.assertIn(self.simulator.net("EUR"), (234, 1234), "12.34 can be refunded once by 10")
+    def test_parallel_drafts_never_exceed_the_payment(self):
+        """Four refunds that were opened and not sent, and are sent at the same moment: one leaves."""
+        with self.environment() as env:
+            paid = env["servipay.operation"]._open(self.values())
+            paid._start()
+            paid_id = paid.id
+        self.settle(paid_id)
+        values = {"kind": "refund", "amount": 10, "original_id": paid_id}
+        with self.environment() as env:
+            drafts = [
+                env["servipay.operation"]._open(self.values(**values, terminal_id=terminal_id)).id
+                for terminal_id in self.make_terminals("R1", "R2", "R3", "R4")
+            ]
+        waiting = list(drafts)
+        self.in_threads(4, lambda env: env["servipay.operation"].browse(waiting.pop())._start())
+        self.assertFalse(self.errors)
+        found = sorted(self.stored(number, "state")["state"] for number in drafts)
+        self.assertEqual(found, ["failed", "failed", "failed", "pending"])
+        self.assertEqual(self.requests("refund"), 1)
+        self.assertEqual(self.simulator.net("EUR"), 234)
 
     # ------------------------------------------------------------------
     # Helpers
@@ -121,6 +146,21 @@ class TestSurvival(CommittedCase):
         operation = env["servipay.operation"]._open(values)
         operation._start()
         return operation.id
+
+    def refund_or_refusal(self, env, wanted):
+        try:
+            return self.start(env, wanted.pop())
+        except UserError:
+            return "refused"
+
+    def requests(self, endpoint):
+        return len([request for request in self.simulator.requests if request["endpoint"] == endpoint])
+
+    def make_terminals(self, *pids):
+        with self.environment() as env:
+            company = env["res.company"].browse(self.company.id)
+            terminals = env["servipay.terminal"]
+            return [terminals._find_or_create(company, "paypercloud", pid).id for pid in pids]
 
     def settle(self, operation_id):
         with self.environment() as env:

@@ -1,16 +1,16 @@
 import json
 import uuid
 from decimal import Decimal
-from urllib.parse import urlencode
 
 from odoo import _, api, fields, models
-from odoo.exceptions import AccessError, UserError
+from odoo.exceptions import UserError
 
 from ..api import profile as profiles
 from ..api.dialogue import Call
 from ..api.errors import ProtocolError
 from ..api.masking import Masker
 from ..compat import check_access
+from ..models.access import check_manager
 from ..models.own_transaction import in_own_transaction
 
 # variable of a profile -> field of this dialog
@@ -104,9 +104,7 @@ class ServipayApiTester(models.TransientModel):
     @api.depends("company_id")
     def _compute_profile_id(self):
         for tester in self:
-            tester.profile_id = tester.company_id.servipay_profile_id or self.env.ref(
-                "paypercloud_servipay.profile_default", raise_if_not_found=False
-            )
+            tester.profile_id = tester.company_id and tester.company_id._servipay_profile(required=False)
 
     @api.depends("profile_id")
     def _compute_endpoint_id(self):
@@ -204,8 +202,7 @@ class ServipayApiTester(models.TransientModel):
         self.ensure_one()
         self._check_manager()
         operation = self.result_operation_id.sudo()
-        operation._inquire()
-        self._keep_operation(operation)
+        self._keep_operation(operation, operation._inquire(also_settled=True))
         return True
 
     def action_open_operation(self):
@@ -264,11 +261,10 @@ class ServipayApiTester(models.TransientModel):
     def _call_operation(self):
         """Status, result or cancel of a known operation: what is learned is applied to it."""
         operation = self.operation_id.sudo()
-        if self.endpoint_key == "operation_cancel":
-            operation._cancel()
-        else:
-            operation._inquire()
-        self._keep_operation(operation)
+        cancel = self.endpoint_key == "operation_cancel"
+        self._keep_operation(
+            operation, operation._cancel() if cancel else operation._inquire(also_settled=True)
+        )
 
     def _call_plain(self):
         """A read, or a call about an operation that Odoo does not know.
@@ -290,20 +286,25 @@ class ServipayApiTester(models.TransientModel):
             }
         )
 
-    def _keep_operation(self, operation):
-        """Show the operation's state as it is in the database now, not as this transaction remembers it."""
+    def _keep_operation(self, operation, asked=True):
+        """Show the operation's state as it is in the database now, not as this transaction remembers it.
+
+        :param asked: whether anything was sent; an older answer must not look like today's
+        """
         tester_id = self.id
 
         def work(env):
             fresh = env["servipay.operation"].browse(operation.id)
-            log = env["servipay.api.log"].search([("operation_id", "=", fresh.id)], limit=1)
+            log = env["servipay.api.log"]
+            if asked:
+                log = log.search([("operation_id", "=", fresh.id)], limit=1)
             kinds = {"approved": "success", "unknown": "danger", "failed": "danger", "declined": "warning"}
             env["servipay.api.tester"].browse(tester_id)._write_result(
                 {
                     "result_operation_id": fresh.id,
                     "result_state": fresh.state,
                     "result_kind": kinds.get(fresh.state, "info"),
-                    "result_message": fresh.explanation,
+                    "result_message": fresh._tester_message(asked),
                     "http_status": log.http_status,
                     "duration": log.duration,
                     "log_id": log.id,
@@ -327,8 +328,7 @@ class ServipayApiTester(models.TransientModel):
     # ------------------------------------------------------------------
 
     def _check_manager(self):
-        if not self.env.user.has_group("paypercloud_servipay.group_manager"):
-            raise AccessError(_("Only payment managers may call the API."))
+        check_manager(self)
         # a record's id can be written by RPC whatever the form offers: rules of other companies hold here too
         check_access(self.operation_id | self.result_operation_id, "read")
 
@@ -368,20 +368,44 @@ class ServipayApiTester(models.TransientModel):
             "missing_variable": _("“%s” is needed for this call.", name),
             "header_value": _("No API key is set: no call can be made."),
         }
-        return sentences.get(error.code) or str(error)
+        return sentences.get(error.code) or self.env["servipay.sentence"]._translate(str(error))
 
     def _preview(self):
-        """Return the request as it would leave, its secret masked."""
-        api_client = self._api()
-        values = self._values()
-        # a call that starts something gets its reference when its operation is opened
-        values["reference"] = values["reference"] or f"SP…-{self.intent_key[:8]}"
-        request = api_client.build(self.endpoint_key, values)
+        """Return what leaves when "Call API" is pressed, the secret masked."""
+        api_client, calls = self._calls()
+        return "\n\n".join(self._request_text(api_client, call) for call in calls)
+
+    def _calls(self):
+        """Return (PaypercloudApi, [Call]): the requests that :meth:`action_call` makes, in their order."""
+        if self.moves_money:
+            return self._api(), [Call(self.endpoint_key, self._start_values())]
+        if self.operation_id and self.endpoint_key in (*INQUIRIES, "operation_cancel"):
+            operation = self.operation_id.sudo()
+            api_client = operation._paypercloud_api()
+            return api_client, operation._paypercloud_calls(api_client, self.endpoint_key)
+        return self._api(), [Call(self.endpoint_key, self._values())]
+
+    def _start_values(self):
+        """Return the variables of a start, as ``api.dialogue`` makes them of the operation to be opened."""
+        wanted, currency = self._intent_amount(), self.env["res.currency"]
+        values = {
+            # the operation gets its number when it is opened
+            "reference": self.reference or f"SP…-{self.intent_key[:8]}",
+            "idempotency_key": self.intent_key,
+        }
+        if wanted:
+            currency = currency.browse(wanted["currency_id"])
+            digits = currency.decimal_places
+            amount = Decimal(f"{currency.round(wanted['amount']):.{digits}f}")
+            values.update(amount=amount, digits=digits, currency=currency.name or "")
+        if wanted.get("original_id"):
+            values["original_operation_id"] = self.operation_id.external_ref or ""
+        return values
+
+    def _request_text(self, api_client, call):
+        request = api_client.build(call.endpoint, call.values)
         masker = Masker(values=(api_client.credentials.api_key,) if api_client.credentials.api_key else ())
-        url = api_client.client.connection.base_url.rstrip("/") + request.path
-        if request.query:
-            url += "?" + urlencode(request.query)
-        lines = [f"{request.method} {masker.url(url)}"]
+        lines = [f"{request.method} {masker.url(api_client.client.url(request))}"]
         lines += [f"{name}: {value}" for name, value in masker.headers(request.headers).items()]
         if request.body:
             lines += ["", _pretty(masker.body(request.body, "application/json"))]

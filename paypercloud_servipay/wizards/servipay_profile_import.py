@@ -1,7 +1,9 @@
 import base64
 
 from odoo import _, fields, models
-from odoo.exceptions import AccessError, UserError
+from odoo.exceptions import UserError
+
+from ..models.access import check_manager
 
 
 class ServipayProfileImport(models.TransientModel):
@@ -14,8 +16,7 @@ class ServipayProfileImport(models.TransientModel):
     def action_import(self):
         """Create a profile from the file and open it."""
         self.ensure_one()
-        if not self.env.user.has_group("paypercloud_servipay.group_manager"):
-            raise AccessError(_("Only payment managers may import a profile."))
+        check_manager(self)
         try:
             text = base64.b64decode(self.file).decode("utf-8-sig")
         except ValueError as error:

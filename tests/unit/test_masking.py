@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from api import masking
-from api.masking import LogFilter, Masker, clip, is_secret_name, mask_pan
+from api.masking import LogFilter, Masker, clip, is_secret_name, mask_pan, masks_to
 
 # the corpus lives with the addon's own tests, which push it through log rows, chatter and exports
 sys.path.append(str(Path(masking.__file__).parents[1] / "tests"))
@@ -258,3 +258,30 @@ def test_no_card_number_survives(text):
 def test_any_value(value):
     masked = Masker().value(value)
     assert Masker().value(masked) == Masker().value(Masker().value(masked))
+
+
+def test_short_secrets_are_hidden_where_they_stand_alone():
+    masker = Masker(values=("k7X", "ab"))
+    text = "the key k7X was refused (K7X), k7Xtra and ab stay"
+    assert masker.text(text) == "the key *** was refused (***), k7Xtra and ab stay"
+    assert masker.url("https://x/?a=k7X&b=k7X1") == "https://x/?a=***&b=k7X1"
+    assert masker.body(b'{"note": "k7X"}', "application/json") == '{"note": "***"}'
+
+
+@pytest.mark.parametrize(
+    "text, masked, expected",
+    [
+        ("4111111111111111", "411111******1111", True),
+        ("4111 1111 1111 1111", "**** **** **** 1111", True),
+        ("tx-4111111111111111-1", "411111xxxxxx1111", True),
+        ("5555555555554444", "411111******1111", False),
+        ("4111111111111112", "411111******1112", False),  # no check digit: no card number
+        ("4111111111111111", "", False),
+        ("4111111111111111", None, False),
+        ("4111111111111111", "paid by card 1111", False),
+        (4111111111111111, "411111******1111", False),
+        ("op-000001-1111", "411111******1111", False),
+    ],
+)
+def test_masks_to(text, masked, expected):
+    assert masks_to(text, masked) is expected
