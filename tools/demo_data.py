@@ -104,6 +104,8 @@ def make_shop():
         facts = SIMULATORS["pos_caisse_ap_ip"]
         address = {"caisse_ap_host": facts["host"], "caisse_ap_port": facts["port"]}
         add_terminal(config, "Carte (Caisse-AP)", "caisse_ap_ip", caisse_ap_allow_local=True, **address)
+        check = {**address, "caisse_ap_allow_local": True, "caisse_ap_mode": "check"}
+        add_terminal(config, "Chèque (Caisse-AP)", "caisse_ap_ip", **check)
 
 
 def add_terminal(config, name, terminal, **values):

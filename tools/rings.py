@@ -4,7 +4,7 @@ import dataclasses
 import subprocess
 import xml.etree.ElementTree
 
-from . import browser, odoo, odoo_log, processes, template
+from . import browser, odoo, odoo_log, processes, room_coverage, template
 from .report import Problem, say, step
 
 DEFAULT = ("unit", "addons", "tours", "browser")
@@ -168,8 +168,19 @@ def _nothing(reason):
 
 
 def unit_ring(context, addons, expression):
-    """Run what needs Python only."""
-    return _pytest(context, "unit", expression, addons=addons)
+    """Run what needs Python only; a whole run says how much of the protocol rooms it went through."""
+    if addons or expression:
+        return _pytest(context, "unit", expression)
+    figures = context.state / "coverage.json"
+    rooms = room_coverage.rooms(context.root)
+    data = str(figures.with_suffix(".data"))
+    outcome = _pytest(
+        context, "unit", None, room_coverage.arguments(rooms, figures), COVERAGE_FILE=data
+    )
+    if not outcome.failed:
+        problems = room_coverage.report(rooms, figures, context.root)
+        outcome.failed, outcome.problems = len(problems), outcome.problems + problems
+    return outcome
 
 
 def browser_ring(context, addons, expression):
@@ -194,8 +205,11 @@ def _has_tests(context, folder):
     return any((context.root / "tests" / folder).rglob("test_*.py"))
 
 
-def _pytest(context, folder, expression, addons=(), **variables):
-    """Run the tests below tests/<folder> with the series' Python and return their Outcome."""
+def _pytest(context, folder, expression, more=(), **variables):
+    """Run the tests below tests/<folder> with the series' Python and return their Outcome.
+
+    more: words of pytest's command line; variables: of its environment.
+    """
     if not _has_tests(context, folder):
         return _nothing(f"tests/{folder} has no test yet")
     report = context.state / f"{folder}.xml"
@@ -210,6 +224,7 @@ def _pytest(context, folder, expression, addons=(), **variables):
         "-p",
         "no:cacheprovider",
         f"--junit-xml={report}",
+        *more,
         *(["-k", expression] if expression else []),
     ]
     surroundings = processes.clean_environment(

@@ -1,9 +1,11 @@
 """A till in a browser: the steps that every series shares."""
 
 import json
+import re
 import urllib.request
 
 PRODUCTS = {"Tarte aux pommes": 18.5, "Café": 2.0}
+POS = "odoo.__WOWL_DEBUG__.root.env.services.pos"
 PAID = ".receipt-screen, .feedback-screen"
 
 
@@ -68,6 +70,63 @@ class Till:
         domain = [("pos_session_id", "=", self.session_id), *((k, "=", v) for k, v in fields.items())]
         return self.admin.call("servipay.operation", "search_read", domain, names)
 
+    def newest(self, state=None, **fields):
+        """Return the newest operation, None when it is not in a state."""
+        newest = self.operations(**fields)[:1]
+        return newest[0] if newest and state in (None, newest[0]["state"]) else None
+
+    def until(self, state, **fields):
+        """Wait until the newest operation is in a state and return it."""
+        return self.suite.wait_until(
+            lambda: self.newest(state, **fields), what=f"an operation that is {state}"
+        )
+
+    def recorded(self, operation, amount):
+        """Wait until a payment of an amount carries an operation."""
+        domain = [("servipay_operation_id", "=", operation["id"]), ("amount", "=", amount)]
+        self.suite.wait_until(
+            lambda: self.admin.call("pos.payment", "search_count", domain), what="the record"
+        )
+
+    def line(self, key):
+        """Return [status, amount] of the payment line that bears a key, None when there is none."""
+        return self.page.evaluate(
+            f"""key => {{
+                const line = {POS}.servipay.lineOf(key);
+                return line && [line.payment_status, line.amount];
+            }}""",
+            key,
+        )
+
+    def orders(self, paid=False):
+        """Open the orders screen."""
+        self.page.evaluate(
+            f"""filter => {{
+                const pos = {POS};
+                const props = pos.models ? {{stateOverride: {{filter}}}} : {{ui: {{filter}}}};
+                pos.navigate ? pos.navigate("TicketScreen", props) : pos.showScreen("TicketScreen", props);
+            }}""",
+            "SYNCED" if paid else "ACTIVE_ORDERS",
+        )
+        self.page.locator(".ticket-screen").wait_for()
+
+    def refund(self, price, method="Carte (PayperCloud)"):
+        """Give the newest order with a price back, as a cashier does, with a method."""
+        self.orders(paid=True)
+        screen = self.page.locator(".ticket-screen")
+        screen.locator(".order-row", has_text=price).first.click()
+        screen.locator(".orderline").first.click()
+        screen.locator(".numpad button", has_text=re.compile(r"^\s*1\s*$")).first.click()
+        screen.locator(".pay-order-button").first.click()
+        self.page.locator(".payment-screen, .product-screen").first.wait_for()
+        if self.page.locator(".product-screen").is_visible():
+            self.page.locator(".product-screen .pay-order-button:visible").first.click()
+        self.page.locator(".payment-screen .paymentmethods").wait_for()
+        self.page.locator(".paymentmethods .paymentmethod", has_text=method).first.click()
+        send = self.page.locator(".send_refund_request:visible, .send_payment_request:visible")
+        if self.suite.context.series != "18.0":
+            send.first.click()
+
     def simulator(self, path, **body):
         """Steer the PayperCloud simulator."""
         url = f"{self.suite.simulators['paypercloud_servipay']['url']}/_simulator/{path}"
@@ -75,6 +134,12 @@ class Till:
         request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
         with urllib.request.urlopen(request, timeout=10) as answer:
             return json.load(answer)
+
+    def charges(self):
+        """Return the charges in the PayperCloud simulator's books."""
+        url = f"{self.suite.simulators['paypercloud_servipay']['url']}/_simulator/books"
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            return json.load(answer)["charges"]
 
     def dialog(self, text):
         """Wait for a dialog with a text and close it."""

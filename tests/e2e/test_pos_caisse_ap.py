@@ -49,23 +49,13 @@ def till(page, suite, login, terminal):
     return Till(page, suite).open()
 
 
-def until(till, state):
-    """Wait until the newest operation is in a state and return it."""
-
-    def newest():
-        found = till.operations()[:1]
-        return found[0] if found and found[0]["state"] == state else None
-
-    return till.suite.wait_until(newest, what=f"an operation that is {state}")
-
-
 def test_paid(till, terminal):
     """One debit at the terminal, one payment in the order."""
     terminal.script("paid", delay=1)
     till.sell()
     till.pay(METHOD)
     till.receipt()
-    assert until(till, "approved")["amount"] == 18.5
+    assert till.until("approved")["amount"] == 18.5
     assert len(terminal.state()["debits"]) == 1
 
 
@@ -74,12 +64,12 @@ def test_red_button(till, terminal):
     terminal.script("wait_customer")
     till.sell()
     till.pay(METHOD)
-    until(till, "pending")
+    till.until("pending")
     terminal.call("terminals/1/press", button="red")
     till.page.locator(".modal-dialog").wait_for()
     till.page.locator(".modal-footer button").first.click()
     till.page.locator(".send_payment_request").first.wait_for()
-    assert until(till, "cancelled")
+    assert till.until("cancelled")
     assert not terminal.state()["debits"]
 
 
@@ -88,14 +78,14 @@ def test_paid_after_the_till_cancelled(till, terminal, screenshot):
     terminal.script("wait_customer")
     till.sell()
     till.pay(METHOD)
-    until(till, "pending")
+    till.until("pending")
     till.status(".send_payment_cancel").click()
-    until(till, "cancelling")
+    till.until("cancelling")
     till.page.wait_for_timeout(1500)
     screenshot(till.page, "pos-press-red-fr")
     terminal.call("terminals/1/press", button="green")
     till.receipt()
-    assert until(till, "approved")
+    assert till.until("approved")
     assert len(terminal.state()["debits"]) == 1
 
 
@@ -106,7 +96,7 @@ def test_unplugged(till, terminal, screenshot):
     till.pay(METHOD)
     till.page.locator(".modal-dialog").wait_for()
     screenshot(till.page, "pos-unplugged-fr")
-    assert until(till, "failed")
+    assert till.until("failed")
     terminal.call("terminals/1/plug")
 
 
@@ -116,7 +106,7 @@ def test_lost_link_found_by_inquiry(till, terminal):
     till.sell()
     till.pay(METHOD)
     till.receipt()  # the conversation asks by itself after ten seconds
-    assert until(till, "approved")
+    assert till.until("approved")
     assert len(terminal.state()["debits"]) == 1
 
 
@@ -125,7 +115,7 @@ def test_two_orders(till, terminal):
     terminal.script("wait_customer")
     till.sell()
     till.pay(METHOD)
-    operation = until(till, "pending")
+    operation = till.until("pending")
     till.page.evaluate(
         """() => {
             const pos = odoo.__WOWL_DEBUG__.root.env.services.pos;
@@ -136,7 +126,7 @@ def test_two_orders(till, terminal):
     )
     till.page.locator(".product-screen").wait_for()
     terminal.call("terminals/1/press", button="green")
-    until(till, "approved")
+    till.until("approved")
     till.page.wait_for_timeout(1500)
     first, second = till.page.evaluate(
         """key => {
@@ -149,3 +139,17 @@ def test_two_orders(till, terminal):
     )
     assert (first, second) == ("done", 0)
     assert till.page.locator(".product-screen").is_visible()
+
+
+def test_check(till, terminal, screenshot):
+    """A check: the terminal reads it, and the till shows its line and the guarantee."""
+    till.sell()
+    till.pay("Chèque (Caisse-AP)")
+    till.receipt()
+    operation = till.until("approved")
+    [known] = till.admin.call("servipay.operation", "read", [operation["id"]], ["cheque_cmc7"])
+    assert known["cheque_cmc7"]
+    notice = till.page.locator(".o_notification", has_text="CMC7")
+    notice.wait_for()
+    assert known["cheque_cmc7"] in notice.inner_text()
+    screenshot(till.page, "pos-check-fr")

@@ -21,23 +21,6 @@ def till(page, suite, login):
     opened.simulator("reset")
 
 
-def newest_is(till, state, **fields):
-    """Whether the newest operation is in a state (and returns it)."""
-    newest = till.operations(**fields)[:1]
-    return newest[0] if newest and newest[0]["state"] == state else None
-
-
-def until(till, state):
-    """Wait until the newest operation is in a state and return it."""
-    return till.suite.wait_until(lambda: newest_is(till, state), what=f"an operation that is {state}")
-
-
-def recorded(till, operation, amount):
-    """Wait until a payment of an amount carries an operation."""
-    domain = [("servipay_operation_id", "=", operation["id"]), ("amount", "=", amount)]
-    till.suite.wait_until(lambda: till.admin.call("pos.payment", "search_count", domain), what="the record")
-
-
 def test_paid(till, screenshot):
     """The amount goes to the terminal, the answer comes by itself, the order carries its operation."""
     till.simulator("script", outcome="approved", delay=3)
@@ -48,7 +31,7 @@ def test_paid(till, screenshot):
     screenshot(till.page, "pos-waiting-fr")
     till.receipt()
     screenshot(till.page, "pos-receipt-fr")
-    recorded(till, until(till, "approved"), CAKE[1])
+    till.recorded(till.until("approved"), CAKE[1])
 
 
 def test_declined_then_paid(till, screenshot):
@@ -59,10 +42,10 @@ def test_declined_then_paid(till, screenshot):
     till.page.locator(".modal-dialog").wait_for()
     screenshot(till.page, "pos-declined-fr")
     till.dialog("Do not honour")
-    assert newest_is(till, "declined")
+    assert till.newest("declined")
     till.page.locator(".send_payment_request").first.click()
     till.receipt()
-    recorded(till, until(till, "approved"), CAKE[1])
+    till.recorded(till.until("approved"), CAKE[1])
 
 
 def test_cancelled(till):
@@ -70,10 +53,10 @@ def test_cancelled(till):
     till.simulator("script", outcome="approved", delay=50)
     till.sell()
     till.pay()
-    till.suite.wait_until(lambda: newest_is(till, "pending"), what="the terminal at work")
+    till.suite.wait_until(lambda: till.newest("pending"), what="the terminal at work")
     till.status(".send_payment_cancel").click()
     till.page.locator(".send_payment_request").first.wait_for()
-    assert newest_is(till, "cancelled")
+    assert till.newest("cancelled")
 
 
 def test_cancelled_while_the_customer_pays(till, screenshot):
@@ -81,10 +64,11 @@ def test_cancelled_while_the_customer_pays(till, screenshot):
     till.sell("Café")
     till.simulator("script", outcome="approved", delay=4, cancel="lose")
     till.pay()
-    till.suite.wait_until(lambda: newest_is(till, "pending"), what="the terminal at work")
+    till.suite.wait_until(lambda: till.newest("pending"), what="the terminal at work")
     till.status(".send_payment_cancel").click()
     till.receipt()
-    recorded(till, until(till, "approved"), COFFEE[1])
+    till.recorded(till.until("approved"), COFFEE[1])
+    assert len(till.charges()) == 1
 
 
 def test_reload_in_the_middle(till):
@@ -93,22 +77,14 @@ def test_reload_in_the_middle(till):
     till.sell("Café")
     till.pay()
     till.status()
-    until(till, "pending")
+    till.until("pending")
     before = len(till.operations())
     till.page.reload()
     till.ready()
-    operation = until(till, "approved")
+    operation = till.until("approved")
     till.page.wait_for_timeout(3000)
     assert len(till.operations()) == before
-    line = till.page.evaluate(
-        """key => {
-            const pos = odoo.__WOWL_DEBUG__.root.env.services.pos;
-            const line = pos.servipay.lineOf(key);
-            return line && [line.payment_status, line.amount];
-        }""",
-        operation["idempotency_key"],
-    )
-    assert line == ["done", COFFEE[1]]
+    assert till.line(operation["idempotency_key"]) == ["done", COFFEE[1]]
 
 
 def test_partial_approval(till, screenshot):
@@ -121,7 +97,7 @@ def test_partial_approval(till, screenshot):
     till.page.locator(".modal-dialog").wait_for()
     screenshot(till.page, "pos-partial-fr")
     till.page.locator(".modal-footer button").first.click()
-    operation = until(till, "approved")
+    operation = till.until("approved")
     assert operation["approved_amount"] == 10
     assert "8,50" in till.page.locator(".payment-screen").inner_text()
 
@@ -136,10 +112,10 @@ def test_unknown_found_by_inquiry(till, screenshot):
     screenshot(till.page, "pos-unknown-fr")
     asking = till.page.locator(".servipay_ask")
     till.suite.wait_until(
-        lambda: asking.is_visible() and asking.click() or newest_is(till, "approved"), what="the approval"
+        lambda: asking.is_visible() and asking.click() or till.newest("approved"), what="the approval"
     )
     till.receipt()
-    recorded(till, until(till, "approved"), CAKE[1])
+    till.recorded(till.until("approved"), CAKE[1])
 
 
 def test_unknown_settled_by_a_manager(page, suite, login, screenshot):
@@ -151,9 +127,12 @@ def test_unknown_settled_by_a_manager(page, suite, login, screenshot):
     till.sell()
     till.pay()
     till.status(".servipay_unknown")
+    key = till.until("unknown")["idempotency_key"]
+    assert not page.locator(".delete-button:visible").count()
+    assert till.line(key)[0] == "waitingCard"
     page.locator(".servipay_not_paid").click()
     page.locator("#servipay_reason").fill("Le journal du terminal ne montre rien")
     screenshot(page, "pos-resolve-fr")
     page.locator(".modal-footer .btn-primary").click()
     page.locator(".send_payment_request").first.wait_for()
-    assert newest_is(till, "failed")
+    assert till.newest("failed")

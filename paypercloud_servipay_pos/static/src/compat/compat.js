@@ -21,14 +21,14 @@ const {PaymentInterface} = oneOf(
     "@point_of_sale/app/utils/payment/payment_interface", // 19.0
     "@point_of_sale/app/payment/payment_interface" // 17.0, 18.0
 );
-export const {PosStore} = oneOf(
+export const PosStore = oneOf(
     "@point_of_sale/app/services/pos_store", // 19.0
     "@point_of_sale/app/store/pos_store" // 17.0, 18.0
-);
-export const {ClosePosPopup} = oneOf(
+).PosStore;
+export const ClosePosPopup = oneOf(
     "@point_of_sale/app/components/popups/closing_popup/closing_popup", // 19.0
     "@point_of_sale/app/navbar/closing_popup/closing_popup" // 17.0, 18.0
-);
+).ClosePosPopup;
 
 /** Dialogs by name, so that who opens one need not import it. */
 export const dialogs = registry.category("servipay.dialogs");
