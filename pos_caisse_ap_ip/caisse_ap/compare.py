@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from . import codes, money
 from .request import check
 
+# AE -> what an answer about money tells besides AE and CD
+_TOLD = {"10": ("CA", "CB", "CE", "AC"), "01": ("CA", "CE", "AF")}
+
 
 @dataclass(frozen=True)
 class Mismatch:
@@ -25,8 +28,9 @@ class Mismatch:
 def mismatches(request, answer):
     """The differences between `request` and `answer` that forbid to believe it, as a tuple of Mismatch.
 
-    What an answer leaves out differs from nothing, except the amount of a debit. CZ and CJ are never an echo
-    and CF is a hint only, so they are not compared. ProtocolError when the request could not have been sent.
+    What an answer leaves out differs from nothing, except that money which moved is told with its amount,
+    action and currency (CB, CD, CE): an answer that was cut proves nothing. CZ and CJ are never an echo and
+    CF is a hint only, so they are not compared. ProtocolError when the request could not have been sent.
     """
     check(request)
     found = [_till(request, answer), _action(request, answer)]
@@ -43,13 +47,21 @@ def _till(request, answer):
 
 
 def _action(request, answer):
+    if not answer.action_code and _moved(request, answer):
+        return Mismatch("action", request.action, "")
     # a duplicate may come back under the action that it repeats: attribute_duplicate looks at that
     if request.action == "duplicate" or answer.action_code in ("", codes.ACTION_CODES[request.action]):
         return None
     return Mismatch("action", request.action, answer.action or answer.action_code)
 
 
+def _moved(request, answer):
+    return request.action in codes.MONEY_ACTIONS and answer.status == "performed"
+
+
 def _currency(request, answer):
+    if not answer.currency_number and _moved(request, answer):
+        return Mismatch("currency", request.currency, "")
     if answer.currency_number in ("", money.currency_number(request.currency)):
         return None
     return Mismatch("currency", request.currency, answer.currency or answer.currency_number)
@@ -58,14 +70,33 @@ def _currency(request, answer):
 def _amount(request, answer):
     """Less than asked is a partial approval; more, or nothing on success, is not what was asked.
 
-    A debit may be approved in part, so success without an amount leaves open how much was taken. Credits and
-    reversals are done whole or not at all: there the status alone says it.
     On failure Ingenico leaves the amount out, and nothing was taken anyway.
     """
     if answer.amount is None:
-        missing = answer.status == "performed" and request.action == "debit"
-        return Mismatch("amount", request.amount, "") if missing else None
+        return Mismatch("amount", request.amount, "") if _moved(request, answer) else None
     too_low = answer.amount == 0 and answer.status == "performed"
     if answer.amount > request.amount or too_low:
         return Mismatch("amount", request.amount, answer.amount)
     return None
+
+
+def lacking(request, fields):
+    """The tags that a whole answer to `request` should hold and `fields`, [(tag, value)], do not: a tuple.
+
+    Something may be lacking for good: an offline payment has no AC, a failure no CB. It is only a reason to
+    wait a little longer, in case the answer is merely interrupted.
+    """
+    tags = [tag for tag, _value in fields]
+    status = next((value for tag, value in fields if tag == "AE"), "")
+    wanted = ["AE", "CD"]
+    if request.action in codes.MONEY_ACTIONS | {"duplicate"}:
+        wanted += _TOLD.get(status, ())
+    return tuple([tag for tag in wanted if tag not in tags] + _slips_lacking(request, status, tags))
+
+
+def _slips_lacking(request, status, tags):
+    if status != "10" or request.receipts[:1] != "1":
+        return []
+    # whether two slips come in two blocks is not established
+    copies = 2 if request.receipts[1] == "2" else 1
+    return ["ZT"] if tags.count("ZT") + tags.count("AK") < copies else []

@@ -137,14 +137,12 @@ def _bare_code(code):
 def _repeated_success(request, answer, ours_was_last):
     """Without our reference the terminal may speak of a stranger's payment of the same amount.
 
-    So a new AC is needed then (an offline payment has none), a stated currency and the whole amount: less
-    could be a partial approval of ours, or anybody's payment.
+    So a new AC is needed then (an offline payment has none) and the whole amount: less could be a partial
+    approval of ours, or anybody's payment. That amount and currency are told was seen to by `mismatches`.
     """
-    if answer.amount is None:
-        return Verdict("unknown", "not_attributable")
     if _bears_our_reference(request, answer):
         return Verdict("approved", partial=_is_partial(request, answer))
-    agrees = answer.amount == request.amount and answer.currency_number and answer.authorization_code
+    agrees = answer.amount == request.amount and answer.authorization_code
     if ours_was_last and agrees:
         return Verdict("approved")
     return Verdict("unknown", "not_attributable")

@@ -1,8 +1,8 @@
 """One request and one answer over a raw TCP socket. The terminal is the server; a link is used once.
 
 Who closes is not established, an answer may come in pieces, and a piece may end where a field ends: so an
-answer is whole when it parses and holds its status, and nothing more comes for a moment, or the terminal
-closes.
+answer is whole when it parses and holds its status, and nothing more comes for a while, or the terminal
+closes, softly or not. The while is short once everything has come that an answer to this request should hold.
 Source: protocols/caisse_ap.md, 1 and 8.
 """
 
@@ -15,7 +15,9 @@ from ..caisse_ap.errors import ProtocolError
 from ..caisse_ap.frame import Decoder
 
 CONNECT_SECONDS = 5  # a terminal that is off must not hold the till
-QUIET_SECONDS = 0.25  # longest pause seen inside an answer is under 0.2 s
+QUIET_SECONDS = 0.25  # after an answer that holds what it should
+PAUSE_SECONDS = 1.5  # after one that lacks something: pauses of up to a second are known within an answer
+LAST_SECONDS = 3  # an answer that was begun in time is heard for so long after the time is over
 # NAT routers forget a silent connection after a minute or two, and a customer may look for a card longer
 KEEPALIVE = {"TCP_KEEPIDLE": 20, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
 
@@ -27,7 +29,7 @@ class Exchange:
     sent     False when it is certain that the terminal got nothing
     ended    "complete", "refused", "silence", "closed", "broken" or "malformed"
     text     the transport's own words
-    fields   what was read, [(tag, value)]; only to be believed when ``ended`` is "complete"
+    fields   what was read however it ended, [(tag, value)]; only to be believed when it is "complete"
     latency  milliseconds from the request to the last byte
     """
 
@@ -50,10 +52,11 @@ class Link:
     allow_local: bool = False
     line_end: bool = False
 
-    def exchange(self, frame, on_sent=lambda: None):
+    def exchange(self, frame, on_sent=lambda: None, lacking=lambda fields: ()):
         """Send ``frame`` (bytes) and read the answer. Never raises for what the network does.
 
-        ``on_sent`` is called once the request has left.
+        ``on_sent`` is called once the request has left. ``lacking`` tells of the fields read so far what is
+        missing to a whole answer: while that is something, pauses are given more time.
         """
         began, result = time.monotonic(), Exchange()
         try:
@@ -62,7 +65,7 @@ class Link:
                 result.sent = True
                 connection.sendall(frame + (b"\r\n" if self.line_end else b""))
                 on_sent()
-                self._listen(connection, result)
+                self._listen(connection, result, lacking)
         except (OSError, UnicodeError) as error:
             result.ended = "broken" if result.sent else "refused"
             result.text = _words(error)
@@ -82,26 +85,44 @@ class Link:
                 connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
         return connection
 
-    def _listen(self, connection, result):
-        decoder, end = Decoder(), time.monotonic() + self.answer_seconds
+    def _listen(self, connection, result, lacking):
+        """Read into ``result`` until the answer is whole, cannot become whole, or its time is over."""
+        decoder = Decoder()
+        try:
+            result.ended, result.text = self._read(connection, decoder, lacking)
+        except ProtocolError as error:
+            result.ended, result.text = "malformed", str(error)
+        except OSError as error:
+            # a terminal that hangs up hard (RST) after its whole answer has answered
+            result.ended = "complete" if decoder.complete else "broken"
+            result.text = _words(error)
+        result.fields = decoder.fields
+
+    def _read(self, connection, decoder, lacking):
+        """Return (ended, text)."""
+        end = time.monotonic() + self.answer_seconds
         while True:
-            left = end - time.monotonic()
-            wait = min(left, self.quiet_seconds) if decoder.complete else left
+            wait = self._patience(end - time.monotonic(), decoder, lacking)
             data = _receive(connection, wait) if wait > 0 else None
             if data:
-                try:
-                    decoder.receive(data)
-                except ProtocolError as error:
-                    result.ended, result.text, result.fields = "malformed", str(error), decoder.fields
-                    return
-                continue
-            result.fields = decoder.fields
-            if decoder.complete:
-                result.ended = "complete"
+                decoder.receive(data)
+            elif decoder.complete:
+                return "complete", ""
+            elif data is None:
+                return "silence", "no answer in time"
             else:
-                result.ended = "silence" if data is None else "closed"
-                result.text = "no answer in time" if data is None else "closed without a whole answer"
-            return
+                return "closed", "closed without a whole answer"
+
+    def _patience(self, left, decoder, lacking):
+        """Return how many seconds to wait for more; ``left`` is what is left of the time for an answer."""
+        fields = decoder.fields
+        if not fields:
+            return left
+        # a till that stopped in the middle of an answer would never know what was paid
+        left += LAST_SECONDS
+        if not decoder.complete:
+            return left
+        return min(left, PAUSE_SECONDS if lacking(fields) else self.quiet_seconds)
 
 
 def is_local(address):

@@ -10,6 +10,7 @@ from odoo.addons.paypercloud_servipay.models.own_transaction import Detached, in
 from ..caisse_ap import codes
 from ..caisse_ap import request as requests
 from ..caisse_ap.answer import read
+from ..caisse_ap.compare import lacking
 from ..caisse_ap.conclude import attribute_duplicate, conclude
 from ..caisse_ap.errors import ProtocolError
 from ..caisse_ap.frame import encode
@@ -92,7 +93,11 @@ class ServipayOperation(models.Model):
         tell, digits = self._caisse_ap_reporter(), self.currency_id.decimal_places
 
         def run():
-            exchange = link.exchange(encode(asked), on_sent=lambda: tell(Finding("pending", "")))
+            exchange = link.exchange(
+                encode(asked),
+                on_sent=lambda: tell(Finding("pending", "")),
+                lacking=lambda fields: lacking(request, fields),
+            )
             journal(request.action, asked, exchange)
             if not exchange.sent:
                 return Finding("failed", "not_sent", exchange.text)
@@ -115,7 +120,7 @@ class ServipayOperation(models.Model):
             return attribute_duplicate(original, answer, **known)
 
         def run():
-            exchange = link.exchange(encode(asked))
+            exchange = link.exchange(encode(asked), lacking=lambda fields: lacking(request, fields))
             journal(request.action, asked, exchange)
             if exchange.ended != "complete":
                 return Finding(None, "", exchange.text)

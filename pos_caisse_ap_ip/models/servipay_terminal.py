@@ -1,6 +1,7 @@
 from odoo import _, models
 
 from ..caisse_ap.answer import read
+from ..caisse_ap.compare import lacking
 from ..caisse_ap.describe import shown
 from ..caisse_ap.errors import ProtocolError
 from ..caisse_ap.frame import encode
@@ -61,7 +62,9 @@ class ServipayTerminal(models.Model):
         method = self._caisse_ap_method()
         request = identification(version=method.caisse_ap_version, identifier=method.caisse_ap_identifier)
         asked = build(request)
-        exchange = self._caisse_ap_link(method, TEST_SECONDS).exchange(encode(asked))
+        exchange = self._caisse_ap_link(method, TEST_SECONDS).exchange(
+            encode(asked), lacking=lambda fields: lacking(request, fields)
+        )
         self._caisse_ap_journal()("identification", asked, exchange)
         kind, message = self._caisse_ap_describe(exchange)
         self._apart_note_contact(exchange)

@@ -141,6 +141,15 @@ class TestCaisseAp(TillCase):
                 operation, snapshot = self.pay()
                 self.assertEqual(operation.state, "approved", snapshot["text"])
 
+    def test_pauses_and_resets(self):
+        """AE third and a long pause behind it, or a hard end behind the answer: still all of the answer."""
+        self.terminal.script("ae_third", delay=0, cuts=(40,), pause=0.6)
+        operation, snapshot = self.pay()
+        self.assertEqual((operation.state, operation.approved_amount), ("approved", 12.34), snapshot["text"])
+        self.terminal.script("ae_third", delay=0, cuts=(40,), pause=1, actions="1")
+        refund, snapshot = self.pay(-12.34, refunded_line_ids=self.make_order(operation).lines.ids)
+        self.assertEqual((refund.state, refund.approved_amount), ("approved", 12.34), snapshot["text"])
+
     def test_refund(self):
         """A refund is a credit of the terminal, referenced and bounded on our side."""
         operation, _snapshot = self.pay(10)

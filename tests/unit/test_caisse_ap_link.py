@@ -1,0 +1,213 @@
+"""The link over real sockets: terminals that pause, hang up hard, stand behind several addresses."""
+
+import contextlib
+import importlib
+import socket
+import struct
+import sys
+import threading
+import time
+import types
+from pathlib import Path
+
+import pytest
+
+ADDON = Path(__file__).resolve().parents[2] / "pos_caisse_ap_ip"
+if str(ADDON) not in sys.path:
+    sys.path.insert(0, str(ADDON))
+
+from caisse_ap.compare import lacking
+from caisse_ap.frame import encode
+from caisse_ap.request import build, credit, debit, identification
+
+
+def _without_odoo():
+    """models/link.py needs no Odoo, but its package's own __init__ imports it: stand-ins take its place."""
+    for name, folder in (("caisse_ap_addon", ADDON), ("caisse_ap_addon.models", ADDON / "models")):
+        package = types.ModuleType(name)
+        package.__path__ = [str(folder)]
+        sys.modules[name] = package
+    return importlib.import_module("caisse_ap_addon.models.link")
+
+
+link = _without_odoo()
+DEBIT = debit(1234, "EUR")
+ANSWER = [("CZ", "0301"), ("CJ", "330538600404"), ("AE", "10"), ("CA", "01"), ("CB", "1234")]
+ANSWER += [("CC", "001"), ("CD", "0"), ("CE", "978"), ("AC", "184117")]
+
+
+class Terminal:
+    """Accepts one connection, reads (``read``) and does what ``act(connection)`` does."""
+
+    def __init__(self, act, read=True):
+        self.act, self.read, self.request = act, read, b""
+        self.door = socket.create_server(("127.0.0.1", 0))
+        self.port = self.door.getsockname()[1]
+        self.thread = threading.Thread(target=self._serve, daemon=True)
+        self.thread.start()
+
+    def _serve(self):
+        with contextlib.suppress(OSError):
+            connection, _address = self.door.accept()
+            with connection:
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                if self.read:
+                    self.request = connection.recv(4096)
+                self.act(connection)
+
+    def close(self):
+        self.door.close()
+        self.thread.join(5)
+
+
+@pytest.fixture
+def terminal():
+    made = []
+
+    def make(act, **options):
+        made.append(Terminal(act, **options))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+def ask(port, request=DEBIT, host="127.0.0.1", **options):
+    """(Exchange, seconds) of a request."""
+    options = {"answer_seconds": 5, "allow_local": True, **options}
+    began = time.monotonic()
+    exchange = link.Link(host, port, **options).exchange(
+        encode(build(request)), lacking=lambda fields: lacking(request, fields)
+    )
+    return exchange, time.monotonic() - began
+
+
+def hang_up_hard(connection):
+    """RST: nothing that is under way arrives any more, and the till's next look finds an error."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
+
+
+# -- a terminal that hangs up hard
+
+
+def test_reset_after_a_whole_answer(terminal):
+    def act(connection):
+        connection.sendall(encode(ANSWER))
+        time.sleep(0.1)  # read by the till, which now waits whether more comes
+        hang_up_hard(connection)
+
+    exchange, _seconds = ask(terminal(act).port)
+    assert (exchange.ended, exchange.fields) == ("complete", ANSWER)
+
+
+def test_line_end_that_the_terminal_leaves_unread(terminal):
+    """Closing with bytes unread makes a terminal's system send RST instead of FIN."""
+
+    def act(connection):
+        request = encode(build(DEBIT))
+        assert connection.recv(len(request), socket.MSG_WAITALL) == request
+        connection.sendall(encode(ANSWER))
+        time.sleep(0.1)
+
+    exchange, _seconds = ask(terminal(act, read=False).port, line_end=True)
+    assert (exchange.ended, exchange.fields) == ("complete", ANSWER)
+
+
+def test_reset_within_the_answer_keeps_what_was_read(terminal):
+    def act(connection):
+        connection.sendall(encode(ANSWER[:2]) + b"AE0")
+        time.sleep(0.1)
+        hang_up_hard(connection)
+
+    exchange, _seconds = ask(terminal(act).port)
+    assert (exchange.sent, exchange.ended, exchange.fields) == (True, "broken", ANSWER[:2])
+
+
+@pytest.mark.parametrize(
+    ("tail", "ended"), [(b"", "closed"), (b"AE00", "closed"), (b"?????", "malformed"), (None, "silence")]
+)
+def test_what_was_read_is_kept_however_it_ends(terminal, tail, ended):
+    def act(connection):
+        connection.sendall(encode(ANSWER[:2]) + (tail or b""))
+        if tail is None:
+            connection.recv(1)
+
+    exchange, _seconds = ask(terminal(act).port, answer_seconds=0.3)
+    assert (exchange.ended, exchange.fields) == (ended, ANSWER[:2])
+
+
+# -- pauses within an answer
+
+
+def split(pause, *sizes):
+    """Sends the answer in pieces of so many fields with a pause between, then keeps the line open."""
+
+    def act(connection):
+        rest = ANSWER
+        for size in sizes:
+            connection.sendall(encode(rest[:size]))
+            rest = rest[size:]
+            time.sleep(pause)
+        connection.sendall(encode(rest))
+        connection.recv(1)
+
+    return act
+
+
+@pytest.mark.parametrize("pause", [0.4, 1.0])
+def test_pause_after_the_status(terminal, pause):
+    """AE came third: what was paid comes after the pause."""
+    exchange, _seconds = ask(terminal(split(pause, 3)).port)
+    assert (exchange.ended, exchange.fields) == ("complete", ANSWER)
+
+
+def test_several_pauses(terminal):
+    exchange, _seconds = ask(terminal(split(0.9, 3, 2, 2)).port)
+    assert (exchange.ended, exchange.fields) == ("complete", ANSWER)
+
+
+def test_pause_at_the_end_of_the_time(terminal):
+    """An answer that has begun in time is heard to its end."""
+    exchange, seconds = ask(terminal(split(0.9, 3)).port, answer_seconds=0.3)
+    assert (exchange.ended, exchange.fields) == ("complete", ANSWER)
+    assert seconds < 0.3 + link.LAST_SECONDS
+
+
+def test_normal_answers_are_fast(terminal):
+    _exchange, seconds = ask(terminal(split(0)).port)
+    assert seconds < 0.5
+    known = [("CZ", "0301"), ("CA", "01"), ("CD", "I"), ("AE", "10")]
+
+    def act(connection):
+        connection.sendall(encode(known))
+        connection.recv(1)
+
+    exchange, seconds = ask(terminal(act).port, identification())
+    assert exchange.fields == known
+    assert seconds < 0.5
+
+
+def test_what_never_comes_is_not_waited_for_long(terminal):
+    def act(connection):
+        connection.sendall(encode(ANSWER[:3]))
+        connection.recv(1)
+
+    exchange, seconds = ask(terminal(act).port, credit(1234, "EUR"))
+    assert (exchange.ended, exchange.fields) == ("complete", ANSWER[:3])
+    assert 1 < seconds < 3
+
+
+def test_a_terminal_that_never_ends(terminal):
+    """Pieces that keep coming end with the time of the answer and a little more."""
+
+    def act(connection):
+        connection.sendall(encode(ANSWER))
+        while True:
+            connection.sendall(encode([("ZZ", "x")]))
+            time.sleep(0.05)
+
+    exchange, seconds = ask(terminal(act).port, answer_seconds=0.5)
+    assert exchange.ended == "complete"
+    assert seconds < 0.5 + link.LAST_SECONDS + 0.5
