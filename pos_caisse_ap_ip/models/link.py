@@ -7,7 +7,9 @@ Source: protocols/caisse_ap.md, 1 and 8.
 """
 
 import ipaddress
+import queue
 import socket
+import threading
 import time
 from dataclasses import dataclass, field
 
@@ -30,19 +32,24 @@ class Exchange:
     ended    "complete", "refused", "silence", "closed", "broken" or "malformed"
     text     the transport's own words
     fields   what was read however it ended, [(tag, value)]; only to be believed when it is "complete"
-    latency  milliseconds from the request to the last byte
+    connected  milliseconds until the terminal took the connection, name resolution included
+    latency  milliseconds until the last byte: connecting, the customer, the bank
     """
 
     sent: bool = False
     ended: str = "refused"
     text: str = ""
     fields: list = field(default_factory=list)
+    connected: float | None = None
     latency: float | None = None
 
 
 @dataclass(frozen=True)
 class Link:
-    """Where a terminal listens and how long it may take, in seconds."""
+    """Where a terminal listens and how long it may take, in seconds.
+
+    ``connect_seconds`` are for all of it: resolving the name and trying its addresses one after the other.
+    """
 
     host: str
     port: int
@@ -61,6 +68,7 @@ class Link:
         began, result = time.monotonic(), Exchange()
         try:
             with self._connect() as connection:
+                result.connected = (time.monotonic() - began) * 1000
                 # from here on the terminal may have got a part of it
                 result.sent = True
                 connection.sendall(frame + (b"\r\n" if self.line_end else b""))
@@ -74,16 +82,28 @@ class Link:
         return result
 
     def _connect(self):
-        addresses = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
-        address = addresses[0][4][0]
+        """Return a connection to the first address that takes one; OSError of the last when none does.
+
+        The address that is checked is the one connected to: a name is resolved once.
+        """
+        end = time.monotonic() + self.connect_seconds
+        found = _resolved(self.host, self.port, self.connect_seconds)
+        problem = OSError("the name has no address")
+        for tried, info in enumerate(found):
+            # a name may have an IPv6 address at which an IPv4 terminal does not listen: each gets its share
+            seconds = (end - time.monotonic()) / (len(found) - tried)
+            if seconds <= 0:
+                raise TimeoutError("timed out")
+            try:
+                self._check(info[4][0])
+                return _connected(info, seconds)
+            except OSError as error:
+                problem = error
+        raise problem
+
+    def _check(self, address):
         if not self.allow_local and is_local(address):
             raise OSError(f"{address} is this server itself or a local link")
-        connection = socket.create_connection((address, self.port), timeout=self.connect_seconds)
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        for name, value in KEEPALIVE.items():
-            if hasattr(socket, name):
-                connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
-        return connection
 
     def _listen(self, connection, result, lacking):
         """Read into ``result`` until the answer is whole, cannot become whole, or its time is over."""
@@ -125,6 +145,15 @@ class Link:
         return min(left, PAUSE_SECONDS if lacking(fields) else self.quiet_seconds)
 
 
+def is_address(host):
+    """Whether a host (text) is an IP address and no name."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
 def is_local(address):
     """Whether an address (text) can only be this machine or its own link."""
     try:
@@ -133,6 +162,49 @@ def is_local(address):
         return address.rstrip(".").lower() == "localhost"
     ip = getattr(ip, "ipv4_mapped", None) or ip
     return ip.is_loopback or ip.is_link_local or ip.is_unspecified or ip.is_multicast
+
+
+def _resolved(host, port, seconds):
+    """Return the addresses of a host as ``getaddrinfo`` gives them, each once; OSError, UnicodeError.
+
+    The system's resolver may take half a minute and cannot be told to be quicker, so it gets a thread that
+    may be left behind.
+    """
+    if is_address(host):
+        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+    answer = queue.SimpleQueue()
+
+    def resolve():
+        try:
+            answer.put(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        except (OSError, UnicodeError) as error:
+            answer.put(error)
+
+    threading.Thread(target=resolve, name="caisse-ap-resolve", daemon=True).start()
+    try:
+        found = answer.get(timeout=seconds)
+    except queue.Empty:
+        raise TimeoutError("the name could not be resolved in time") from None
+    if isinstance(found, Exception):
+        raise found
+    return list(dict.fromkeys(found))
+
+
+def _connected(info, seconds):
+    """Return a socket connected to one result of ``getaddrinfo``; OSError."""
+    family, kind, protocol, _name, address = info
+    connection = socket.socket(family, kind, protocol)
+    try:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name, value in KEEPALIVE.items():
+            if hasattr(socket, name):
+                connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+        connection.settimeout(seconds)
+        connection.connect(address)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def _receive(connection, seconds):

@@ -1,10 +1,9 @@
-import ipaddress
 import re
 
 from odoo import _, api, fields, models
 from odoo.exceptions import UserError, ValidationError
 
-from .link import is_local
+from .link import is_address, is_local
 
 TERMINAL = "caisse_ap_ip"
 # CC that each mode asks the terminal for; a card payment leaves the choice to it. Source: caisse_ap.md, 2.1
@@ -93,7 +92,7 @@ class PosPaymentMethod(models.Model):
     def _check_caisse_ap_address(self):
         for method in self.filtered(lambda method: method.use_payment_terminal == TERMINAL):
             host = method.caisse_ap_host or ""
-            if not (_NAME.fullmatch(host) or _is_address(host)):
+            if not (_NAME.fullmatch(host) or is_address(host)):
                 raise ValidationError(_("Enter the terminal's IP address or name, without a port."))
             if not 1 <= method.caisse_ap_port <= 65535:
                 raise ValidationError(_("The terminal's port is a number from 1 to 65535."))
@@ -145,11 +144,3 @@ class PosPaymentMethod(models.Model):
     def _caisse_ap_pos_terminal(self, config=None):
         pid = f"{self.caisse_ap_host}:{self.caisse_ap_port}"
         return self.env["servipay.terminal"]._find_or_create(self.company_id, "caisse_ap", pid)
-
-
-def _is_address(host):
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True

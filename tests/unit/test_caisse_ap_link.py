@@ -12,13 +12,14 @@ from pathlib import Path
 
 import pytest
 
-ADDON = Path(__file__).resolve().parents[2] / "pos_caisse_ap_ip"
-if str(ADDON) not in sys.path:
-    sys.path.insert(0, str(ADDON))
+if str(Path(__file__).resolve().parents[2] / "pos_caisse_ap_ip") not in sys.path:
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "pos_caisse_ap_ip"))
 
 from caisse_ap.compare import lacking
 from caisse_ap.frame import encode
 from caisse_ap.request import build, credit, debit, identification
+
+ADDON = Path(__file__).resolve().parents[2] / "pos_caisse_ap_ip"
 
 
 def _without_odoo():
@@ -211,3 +212,105 @@ def test_a_terminal_that_never_ends(terminal):
     exchange, seconds = ask(terminal(act).port, answer_seconds=0.5)
     assert exchange.ended == "complete"
     assert seconds < 0.5 + link.LAST_SECONDS + 0.5
+
+
+# -- addresses
+
+
+def resolve(monkeypatch, *addresses, seconds=0):
+    """Names have these addresses from now on."""
+
+    def getaddrinfo(_host, port, **_options):
+        time.sleep(seconds)
+        families = {True: socket.AF_INET6, False: socket.AF_INET}
+        return [
+            (families[":" in address], socket.SOCK_STREAM, 6, "", (address, port)) for address in addresses
+        ]
+
+    monkeypatch.setattr(link.socket, "getaddrinfo", getaddrinfo)
+
+
+def answering(connection):
+    connection.sendall(encode(ANSWER))
+    connection.recv(1)
+
+
+def test_the_next_address_is_tried(terminal, monkeypatch):
+    """A name may have an IPv6 address that the terminal does not listen at."""
+    port = terminal(answering).port
+    resolve(monkeypatch, "::1", "127.0.0.1")
+    exchange, _seconds = ask(port, host="tpe.example")
+    assert exchange.ended == "complete", exchange.text
+
+
+def test_each_address_is_checked(terminal, monkeypatch):
+    port = terminal(answering).port
+    resolve(monkeypatch, "192.0.2.1", "127.0.0.1")
+    exchange, seconds = ask(port, host="tpe.example", allow_local=False, connect_seconds=0.5)
+    assert (exchange.ended, exchange.sent) == ("refused", False)
+    assert seconds < 1
+    resolve(monkeypatch, "127.0.0.1", "::ffff:127.0.0.1", "fe80::1")
+    exchange, _seconds = ask(port, host="tpe.example", allow_local=False)
+    assert exchange.ended == "refused"
+    assert "is this server itself" in exchange.text
+
+
+def test_the_budget_is_shared_by_the_addresses(terminal, monkeypatch):
+    """A silent first address leaves time for the second one."""
+    port = terminal(answering).port
+    resolve(monkeypatch, "silent", "127.0.0.1")
+    connect = link._connected
+
+    def slow(info, seconds):
+        if info[4][0] == "silent":
+            time.sleep(seconds)
+            raise TimeoutError("timed out")
+        return connect(info, seconds)
+
+    monkeypatch.setattr(link, "_connected", slow)
+    monkeypatch.setattr(link, "is_local", lambda _address: False)
+    exchange, seconds = ask(port, host="tpe.example", connect_seconds=1)
+    assert exchange.ended == "complete", exchange.text
+    assert seconds < 1.2
+
+
+def test_a_name_server_that_does_not_answer(monkeypatch):
+    resolve(monkeypatch, "127.0.0.1", seconds=2)
+    exchange, seconds = ask(9, host="tpe.example", connect_seconds=0.3)
+    assert (exchange.ended, exchange.sent) == ("refused", False)
+    assert seconds < 1
+
+
+@pytest.mark.parametrize("host", ["no-such-host.invalid", "a..b", "x" * 300])
+def test_a_name_that_cannot_be_resolved(host):
+    exchange, _seconds = ask(9, host=host, connect_seconds=0.5)
+    assert (exchange.ended, exchange.sent) == ("refused", False)
+    assert exchange.text
+
+
+def test_a_name_without_addresses(monkeypatch):
+    resolve(monkeypatch)
+    exchange, _seconds = ask(9, host="tpe.example")
+    assert (exchange.ended, exchange.sent) == ("refused", False)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1", "::ffff:127.0.0.1", "169.254.1.1", "0.0.0.0"])
+def test_an_address_is_checked_without_a_name_server(monkeypatch, address):
+    monkeypatch.setattr(link.threading, "Thread", None)
+    exchange, _seconds = ask(9, host=address, allow_local=False)
+    assert exchange.ended == "refused"
+    assert "is this server itself" in exchange.text
+
+
+# -- times
+
+
+def test_the_customers_time_is_not_the_connections(terminal):
+    def act(connection):
+        time.sleep(0.4)
+        connection.sendall(encode(ANSWER))
+        connection.recv(1)
+
+    exchange, _seconds = ask(terminal(act).port)
+    assert exchange.latency >= 400
+    assert exchange.connected < 300
