@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from . import card, codes, money
 from .errors import ProtocolError
 from .frame import decode, pairs_of
+from .slip import text_of
 
 EXTENDED = 29  # characters of an AF with what CB2A says
 # Two different values of one of these leave it open what was paid. AE is not here: it has its own word.
@@ -54,11 +55,13 @@ class Receipt:
     kind    customer, merchant, both, or "" when not told
     format  text or html; html comes from the terminal and is not to be trusted
     text    str, card numbers masked
+    plain   the same for people: html without its marks
     """
 
     kind: str
     format: str
     text: str = field(repr=False)
+    plain: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,18 @@ class Answer:
     receipts: tuple = ()
     unknown: tuple = ()
     doubtful: tuple = ()
+
+    def slip(self, kind):
+        """The slip (str) for the "customer" or the "merchant", "" when there is none.
+
+        Without one of its own, one for both, then one that does not say whose it is: the terminal was told
+        not to print, so a slip that is dropped here is lost.
+        """
+        for wanted in (kind, "both", ""):
+            texts = [receipt.plain for receipt in self.receipts if receipt.kind == wanted and receipt.plain]
+            if texts:
+                return "\n\n".join(dict.fromkeys(texts))
+        return ""
 
 
 _TEXTS = {
@@ -230,6 +245,16 @@ def _receipt(handling, value, numbers):
         content = base64.b64decode("".join(value.split()), validate=True).decode("latin-1")
     except (binascii.Error, ValueError):
         return
-    text = card.hide_cards(card.hide_numbers(_RECEIPT_CONTROLS.sub("", content), numbers))
-    if text.strip():
-        yield Receipt(_KINDS.get(handling[1:2], ""), "html" if handling[2:3] == "1" else "text", text)
+    text = _clean(content, numbers)
+    if not text.strip():
+        return
+    kind = _KINDS.get(handling[1:2], "")
+    if handling[2:3] == "1":
+        # cleaned again: marks within a number, or a character written as a reference, hid it until now
+        yield Receipt(kind, "html", text, _clean(text_of(text), numbers))
+    else:
+        yield Receipt(kind, "text", text, text)
+
+
+def _clean(text, numbers):
+    return card.hide_cards(card.hide_numbers(_RECEIPT_CONTROLS.sub("", text), numbers))

@@ -1,6 +1,6 @@
 """Card numbers never leave this room: at most the first six and the last four characters do.
 
-Source: protocols/caisse_ap.md, 2 (AA), 7.1.
+Source: protocols/caisse_ap.md, 2 (AA, AD), 7.1.
 """
 
 import re
@@ -15,8 +15,17 @@ _CARD = re.compile(
     r"|[0-9]{4}([ -])[0-9]{6}\2[0-9]{5})(?![0-9])",
     re.ASCII,
 )
+_CHEQUE_LINE = re.compile(r"[A-Z ]?[0-9]{7}[A-Z ]?[0-9]{12}[A-Z ]?[0-9]{12}[A-Z ]?", re.ASCII)
 _WIDEST = 64
 _AA_READ = 4
+
+
+def is_cheque_line(text):
+    """Whether `text` is a CMC7 line: 7, 12 and 12 digits with at most a mark around each.
+
+    Such a line holds no card number, so nothing in it is masked, whatever its check digits look like.
+    """
+    return bool(_CHEQUE_LINE.fullmatch(text))
 
 
 def mask_pan(text):

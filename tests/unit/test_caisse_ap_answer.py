@@ -18,6 +18,7 @@ from caisse_ap.answer import Answer, Reason, Receipt, read
 from caisse_ap.describe import shown
 from caisse_ap.errors import ProtocolError
 from caisse_ap.frame import encode
+from caisse_ap.slip import text_of
 
 PAID = [("CZ", "0301"), ("CA", "01"), ("CB", "0001234"), ("CD", "0"), ("CE", "978"), ("AE", "10")]
 TAGS = st.one_of(st.sampled_from([*codes.TAGS, "ZZ"]), st.text("ABCZ", min_size=2, max_size=2))
@@ -182,7 +183,7 @@ def test_reason_holds_no_card():
 def test_receipt():
     text = "CARTE BANCAIRE\n\tMONTANT : 12,34 \xe9\r\nMERCI " * 9
     (receipt,) = read([*PAID, *slip(text)]).receipts
-    assert receipt == Receipt("customer", "text", text)
+    assert receipt == Receipt("customer", "text", text, text)
 
 
 @pytest.mark.parametrize(
@@ -361,3 +362,91 @@ def test_linear_time():
         started = time.perf_counter()
         read(fields), shown(fields)
         assert time.perf_counter() - started < 2
+
+
+# -- slips for people
+
+
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        ("<p>A</p><p>B &amp; C</p>", "A\nB & C"),
+        ("a<br/>b<br>c<br><br>d", "a\nb\nc\n\nd"),
+        ("<pre>  a   b\n   c  </pre>d", "  a   b\n   c\nd"),
+        ("<div>\n  <p> a\n b </p>\n</div>", "a b"),
+        ("<table><tr><th>a</th><td>b</td></tr><tr><td>c</td></tr></table>", "a b\nc"),
+        ("<head><title>t</title><style>p {}</style></head><script>x()</script><p>seen</p>", "seen"),
+        ("</style></pre>seen", "seen"),
+        ("<b>x</b>&lt;script&gt;", "x<script>"),
+        ("<![foo bar]>x", "x"),
+        ("<", "<"),
+        ("<!-- hidden -->x", "x"),
+        ("a<br><br><br><br>b", "a\n\nb"),
+        ("", ""),
+    ],
+)
+def test_text_of(html, text):
+    assert text_of(html) == text
+
+
+def test_text_of_a_declaration_that_the_library_refuses(monkeypatch):
+    def refuse(self, data):
+        self.rawdata = data
+        raise AssertionError("unknown status keyword")
+
+    monkeypatch.setattr("html.parser.HTMLParser.feed", refuse)
+    assert text_of("<p>a</p><![x[>b") == "a\n\nb"
+
+
+@given(st.text(max_size=300) | st.text("<>!/[]-&#;brpe a", max_size=300))
+def test_text_of_anything(html):
+    assert isinstance(text_of(html), str)
+
+
+def test_html_slip_is_masked_as_people_read_it():
+    """Marks within a number, or characters written as references, hide it from the first look."""
+    for written in ("4970<b>10</b>0000000014", "&#52;970100000000014", "4970 1000<wbr> 0000 0014"):
+        text = f"<p>CARTE {written}</p><p>AUTO 1</p>"
+        (receipt,) = read([*PAID, *slip(text, "101")]).receipts
+        assert (receipt.format, receipt.kind) == ("html", "customer")
+        assert re.search(r"497010\*+0014", receipt.plain), receipt.plain
+    (receipt,) = read([*PAID, ("AA", "1234567890123"), *slip("<p>12345<i>678</i>90123", "101")]).receipts
+    assert "1234567890123" not in receipt.plain
+
+
+def slips(*receipts):
+    pairs = [pair for text, handling in receipts for pair in slip(text, handling)]
+    answer = read([*PAID, *pairs])
+    return answer.slip("customer"), answer.slip("merchant")
+
+
+def test_no_slip_is_lost():
+    """The terminal was told not to print, so whatever it gives is kept for somebody."""
+    assert slips(("C", "100"), ("M", "110")) == ("C", "M")
+    assert slips(("B", "120")) == ("B", "B")
+    assert slips(("C", "100"), ("B", "120")) == ("C", "B")
+    assert slips(("X", "")) == ("X", "X")
+    assert slips(("X", ""), ("Y", "")) == ("X\n\nY", "X\n\nY")
+    assert slips(("C", "100"), ("X", "")) == ("C", "X")
+    assert slips(("C", "100"), ("C", "100"), ("D", "100")) == ("C\n\nD", "")
+    assert slips(("<p>C</p>", "101"), ("M", "110")) == ("C", "M")
+    assert slips(("<p></p>", "101"), ("B", "120")) == ("B", "B")
+    assert slips() == ("", "")
+
+
+# -- cheques
+
+LINE = "D0416926D031017807908F011519431044B"
+
+
+@pytest.mark.parametrize("line", [LINE, re.sub("[A-Z]", "", LINE), re.sub("[A-Z]", " ", LINE)])
+def test_a_cheque_line(line):
+    assert card.is_cheque_line(line)
+    assert read([*PAID, ("AD", line)]).cheque_cmc7 == line.strip()
+
+
+@pytest.mark.parametrize(
+    "line", ["", "4970100000000014", LINE + "1", "4970100000000014=3112" + "0" * 10, "x" + LINE]
+)
+def test_no_cheque_line(line):
+    assert not card.is_cheque_line(line)
