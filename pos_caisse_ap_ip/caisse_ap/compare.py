@@ -70,11 +70,13 @@ def _currency(request, answer):
 def _amount(request, answer):
     """Less than asked is a partial approval; more, or nothing on success, is not what was asked.
 
+    A reversal undoes a payment as it was: less is no reversal.
     On failure Ingenico leaves the amount out, and nothing was taken anyway.
     """
     if answer.amount is None:
         return Mismatch("amount", request.amount, "") if _moved(request, answer) else None
-    too_low = answer.amount == 0 and answer.status == "performed"
+    lowest = request.amount if request.action == "reversal" else 1
+    too_low = answer.status == "performed" and answer.amount < lowest
     if answer.amount > request.amount or too_low:
         return Mismatch("amount", request.amount, answer.amount)
     return None

@@ -107,6 +107,14 @@ def test_other_amount_of_a_credit(request_):
     assert conclude(request_, said(CD=code, CB="garbage")).state == "unknown"
 
 
+def test_a_reversal_is_whole():
+    """Part of it would leave the rest with us while the payment is called reversed."""
+    ours = reversal(1234, "EUR")
+    assert conclude(ours, said(CD="2", CB="1233")).mismatches == (Mismatch("amount", 1234, 1233),)
+    assert conclude(ours, said(CD="2", CB="1000", AE="01", AF="07")) == Verdict("failed", "not_completed")
+    assert conclude(credit(1234, "EUR"), said(CD="1", CB="1233")) == Verdict("approved", partial=True)
+
+
 @pytest.mark.parametrize("amount", [None, "", "0", "12", "garbage"])
 def test_amount_of_a_failure(amount):
     """Ingenico leaves it out when the red button was pressed."""
