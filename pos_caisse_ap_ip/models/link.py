@@ -154,6 +154,16 @@ def is_address(host):
     return True
 
 
+def normal_host(host):
+    """Return one spelling (text) of a host: lower case, no last dot, an address in its canonical form."""
+    host = (host or "").strip().lower()
+    try:
+        ip = ipaddress.ip_address(host)
+    except ValueError:
+        return host.rstrip(".")
+    return str(getattr(ip, "ipv4_mapped", None) or ip)
+
+
 def is_local(address):
     """Whether an address (text) can only be this machine or its own link."""
     try:

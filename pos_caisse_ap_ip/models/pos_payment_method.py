@@ -3,20 +3,23 @@ import re
 from odoo import _, api, fields, models
 from odoo.exceptions import UserError, ValidationError
 
-from .link import is_address, is_local
+from .link import is_address, is_local, normal_host
 
 TERMINAL = "caisse_ap_ip"
 # CC that each mode asks the terminal for; a card payment leaves the choice to it. Source: caisse_ap.md, 2.1
 APPLICATIONS = {"card": "", "check": "00C", "ancv": "00V", "conecs": "00E"}
 _LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
-_NAME = re.compile(rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*\.?")
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
+_NAME = re.compile(rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*")
 
 
 class PosPaymentMethod(models.Model):
     _inherit = "pos.payment.method"
 
     caisse_ap_host = fields.Char(
-        "Terminal IP address or name", help="Give the terminal a fixed address, or reserve one for it."
+        "Terminal IP address or name",
+        help="Give the terminal a fixed address, or reserve one for it. Write it the same way in every "
+        "payment method: a name here and an address there are two terminals for Odoo.",
     )
     caisse_ap_port = fields.Integer(
         "Terminal port", default=8888, help="8888 on most terminals, 20002 on Nepting."
@@ -84,6 +87,10 @@ class PosPaymentMethod(models.Model):
         for method in self:
             method.caisse_ap_hint = hints.get(method.caisse_ap_family, "")
 
+    @api.depends("caisse_ap_reversal")
+    def _compute_servipay_can_void(self):
+        return super()._compute_servipay_can_void()
+
     # ------------------------------------------------------------------
     # Constraints
     # ------------------------------------------------------------------
@@ -92,7 +99,9 @@ class PosPaymentMethod(models.Model):
     def _check_caisse_ap_address(self):
         for method in self.filtered(lambda method: method.use_payment_terminal == TERMINAL):
             host = method.caisse_ap_host or ""
-            if not (_NAME.fullmatch(host) or is_address(host)):
+            # "10.1" and "0x7f.1" are addresses in disguise: one terminal would have two spellings
+            is_name = _NAME.fullmatch(host) and not _NUMBER.fullmatch(host.rpartition(".")[2])
+            if not (is_name or is_address(host)):
                 raise ValidationError(_("Enter the terminal's IP address or name, without a port."))
             if not 1 <= method.caisse_ap_port <= 65535:
                 raise ValidationError(_("The terminal's port is a number from 1 to 65535."))
@@ -113,6 +122,25 @@ class PosPaymentMethod(models.Model):
                 raise ValidationError(_("The protocol identifier has twelve digits."))
             if not 10 <= method.caisse_ap_seconds <= 600:
                 raise ValidationError(_("A terminal gets between 10 and 600 seconds for a payment."))
+
+    # ------------------------------------------------------------------
+    # CRUD
+    # ------------------------------------------------------------------
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        """Keep one spelling of a terminal's address: it is what the terminal is locked by."""
+        return super().create([self._caisse_ap_normal(vals) for vals in vals_list])
+
+    def write(self, vals):
+        """Keep one spelling of a terminal's address."""
+        return super().write(self._caisse_ap_normal(vals))
+
+    @api.model
+    def _caisse_ap_normal(self, vals):
+        if not vals.get("caisse_ap_host"):
+            return vals
+        return {**vals, "caisse_ap_host": normal_host(vals["caisse_ap_host"])}
 
     # ------------------------------------------------------------------
     # Actions
@@ -141,6 +169,10 @@ class PosPaymentMethod(models.Model):
         own = {name for name in self._fields if name.startswith("caisse_ap_")}
         return super()._servipay_corrected_any_time() | own
 
+    def _caisse_ap_pos_can_void(self):
+        """Say whether a till may take back a payment before its order is recorded: by a reversal (CD=2)."""
+        return self.caisse_ap_reversal
+
     def _caisse_ap_pos_terminal(self, config=None):
-        pid = f"{self.caisse_ap_host}:{self.caisse_ap_port}"
+        pid = f"{normal_host(self.caisse_ap_host)}:{self.caisse_ap_port}"
         return self.env["servipay.terminal"]._find_or_create(self.company_id, "caisse_ap", pid)

@@ -1,5 +1,3 @@
-from decimal import Decimal
-
 from odoo import _, fields, models
 from odoo.exceptions import UserError
 
@@ -7,18 +5,20 @@ from odoo.addons.paypercloud_servipay.api.finding import Finding
 from odoo.addons.paypercloud_servipay.api.masking import get_logger
 from odoo.addons.paypercloud_servipay.models.own_transaction import Detached, in_own_transaction
 
-from ..caisse_ap import codes
+from ..caisse_ap import card, history, money
 from ..caisse_ap import request as requests
-from ..caisse_ap.answer import read
 from ..caisse_ap.compare import lacking
 from ..caisse_ap.conclude import attribute_duplicate, conclude
 from ..caisse_ap.errors import ProtocolError
 from ..caisse_ap.frame import encode
+from .findings import finding, news
 from .pos_payment_method import APPLICATIONS
 
 _logger = get_logger(__name__)
 
 MARGIN = 15  # seconds for connecting and for the last pause of an answer
+INQUIRY_SECONDS = 15  # no customer is needed for it
+REMEMBERED = 100  # operations of a terminal that an inquiry looks at
 ACTIONS = {"purchase": requests.debit, "refund": requests.credit, "void": requests.reversal}
 
 
@@ -29,6 +29,7 @@ class ServipayOperation(models.Model):
 
     provider = fields.Selection(selection_add=[("caisse_ap", "Caisse-AP")], ondelete={"caisse_ap": "cascade"})
     cheque_cmc7 = fields.Char("Check line (CMC7)", readonly=True, copy=False)
+    cheque_fnci = fields.Char("Check file (FNCI)", readonly=True, copy=False)
     cheque_guarantee = fields.Char("Check guarantee", readonly=True, copy=False)
 
     # ------------------------------------------------------------------
@@ -40,13 +41,15 @@ class ServipayOperation(models.Model):
         if step == "cancel":
             # no message of the protocol stops a payment: only the terminal's red button does
             return Finding(None, "ap_press_red")
-        if step == "inquire":
-            return self._caisse_ap_inquiry()
-        return self._caisse_ap_sending()
+        try:
+            return self._caisse_ap_inquiry() if step == "inquire" else self._caisse_ap_sending()
+        except ProtocolError as error:
+            raise UserError(_("The request cannot be written (%s). Nothing was sent.", error)) from error
 
     def _caisse_ap_seconds_allowed(self):
         """Return how long a payment may take, connecting included."""
-        return self.pos_payment_method_id.caisse_ap_seconds + MARGIN
+        method = self.pos_payment_method_id or self.original_id.pos_payment_method_id
+        return (method.caisse_ap_seconds or 0) + MARGIN
 
     def _caisse_ap_rhythm(self):
         """Return when to look after a payment whose conversation has died: not before its deadline."""
@@ -55,6 +58,25 @@ class ServipayOperation(models.Model):
 
     def _caisse_ap_activity(self):
         return _("Waiting for the customer at the terminal")
+
+    def _caisse_ap_can_inquire(self):
+        """Say whether asking the terminal can help: only where it knows its last transaction (CD=3)."""
+        return bool(self.pos_payment_method_id.caisse_ap_duplicate)
+
+    def _caisse_ap_pos_facts(self):
+        """Return [(label, value)] of what a till shows besides a card's facts, in the reader's language."""
+        facts = [
+            (_("Check line (CMC7)"), self.cheque_cmc7),
+            (_("Check file (FNCI)"), self.cheque_fnci),
+            (_("Check guarantee"), self.cheque_guarantee),
+        ]
+        return [(label, value) for label, value in facts if value]
+
+    def _plain_value(self, field, value):
+        # a check's line is exact or of no use; a card's number passes for none
+        if field.name == "cheque_cmc7" and card.is_cheque_line(value):
+            return value
+        return super()._plain_value(field, value)
 
     def _reason_sentences(self):
         return {
@@ -80,7 +102,10 @@ class ServipayOperation(models.Model):
             "ap_no_status": _("The terminal's answer states no outcome."),
             "ap_contradiction": _("The terminal's answer contradicts itself."),
             "ap_inquiry_refused": _("The terminal was asked for its last transaction and refused to tell."),
-            "ap_other_transaction": _("The terminal's last transaction is another one."),
+            "ap_other_transaction": _(
+                "The terminal's last transaction is another one (asked / last: {detail})."
+            ),
+            "ap_busy": _("The terminal is busy with another payment ({detail}): it is asked afterwards."),
             "ap_not_attributable": _("The terminal's last transaction may be this one or another one."),
         }
 
@@ -89,8 +114,13 @@ class ServipayOperation(models.Model):
     # ------------------------------------------------------------------
 
     def _caisse_ap_sending(self):
+        holder = self.terminal_id._caisse_ap_holder(self)
+        if holder:
+            return Finding("failed", "terminal_held", holder)
+        if self.kind == "void":
+            self._caisse_ap_check_last()
         request, asked, link, journal = self._caisse_ap_prepare(self._caisse_ap_request())
-        tell, digits = self._caisse_ap_reporter(), self.currency_id.decimal_places
+        tell = self._caisse_ap_reporter()
 
         def run():
             exchange = link.exchange(
@@ -102,19 +132,23 @@ class ServipayOperation(models.Model):
             if not exchange.sent:
                 return Finding("failed", "not_sent", exchange.text)
             if exchange.ended != "complete":
-                return Finding("unknown", "no_answer", exchange.text, latency=exchange.latency)
-            return _finding(request, exchange, digits, conclude)
+                return Finding("unknown", "no_answer", exchange.text)
+            return finding(request, exchange, conclude)
 
         return run
 
     def _caisse_ap_inquiry(self):
         """Ask for the terminal's last transaction (CD=3), where that can say something about this one."""
-        method = self.pos_payment_method_id
-        if self.state != "unknown" or not method.caisse_ap_duplicate:
+        if self.state != "unknown" or not self._caisse_ap_method().caisse_ap_duplicate:
             return Finding(None)
-        original = self._caisse_ap_request()
-        request, asked, link, journal = self._caisse_ap_prepare(requests.duplicate_of(original))
-        digits, known = self.currency_id.decimal_places, self._caisse_ap_known()
+        holder = self.terminal_id._caisse_ap_holder(self)
+        if holder:
+            # the inquiry would disturb that payment, and tell nothing of this one
+            return Finding(None, "ap_busy", holder)
+        original, known = self._caisse_ap_request(), self._caisse_ap_known()
+        request, asked, link, journal = self._caisse_ap_prepare(
+            requests.duplicate_of(original), INQUIRY_SECONDS
+        )
 
         def decide(_request, answer):
             return attribute_duplicate(original, answer, **known)
@@ -124,26 +158,33 @@ class ServipayOperation(models.Model):
             journal(request.action, asked, exchange)
             if exchange.ended != "complete":
                 return Finding(None, "", exchange.text)
-            found = _finding(original, exchange, digits, decide)
-            return Finding(None, found.reason, found.detail) if found.state == "unknown" else found
+            found = finding(original, exchange, decide)
+            return news(found) if found.state == "unknown" else found
 
         return run
 
-    def _caisse_ap_prepare(self, request):
+    def _caisse_ap_prepare(self, request, seconds=None):
         """Return (request, fields, link, journal); ProtocolError for what cannot be sent."""
-        terminal, method = self.terminal_id, self.pos_payment_method_id
-        link = terminal._caisse_ap_link(method, method.caisse_ap_seconds)
+        terminal, method = self.terminal_id, self._caisse_ap_method()
+        link = terminal._caisse_ap_link(method, seconds or method.caisse_ap_seconds)
         journal = terminal._caisse_ap_journal(operation_id=self.id)
         return request, requests.build(request), link, journal
 
     def _caisse_ap_request(self):
-        method = self.pos_payment_method_id
-        if self.kind not in ACTIONS or (self.kind == "void" and not method.caisse_ap_reversal):
+        method, currency = self._caisse_ap_method(), self.currency_id.name
+        if self.kind not in ACTIONS:
             raise UserError(_("This terminal cannot do this. Nothing was sent."))
+        if self.kind == "void" and not method.caisse_ap_reversal:
+            raise UserError(
+                _(
+                    "The payment method does not allow reversals: refund the payment instead. "
+                    "Nothing was sent."
+                )
+            )
         return ACTIONS[self.kind](
-            int(self._decimal(self.amount).scaleb(self.currency_id.decimal_places)),
-            self.currency_id.name,
-            till=self.pos_config_id.caisse_ap_till or "01",
+            money.minor_units(self._decimal(self.amount), currency),
+            currency,
+            till=self._caisse_ap_config().caisse_ap_till or "01",
             version=method.caisse_ap_version,
             identifier=method.caisse_ap_identifier,
             application=APPLICATIONS.get(method.caisse_ap_mode, ""),
@@ -151,73 +192,84 @@ class ServipayOperation(models.Model):
             receipts="120" if method.caisse_ap_receipts else "",
         )
 
+    def _caisse_ap_method(self):
+        """Return the payment method whose settings count; of a void or refund the original's will do."""
+        method = self.pos_payment_method_id or self.original_id.pos_payment_method_id
+        if not method:
+            raise UserError(_("No payment method says how to speak with this terminal. Nothing was sent."))
+        return method
+
+    def _caisse_ap_config(self):
+        return self.pos_config_id or self.original_id.pos_config_id
+
+    def _caisse_ap_check_last(self):
+        """Refuse a reversal of anything but the terminal's last transaction: CD=2 names no other.
+
+        What the terminal itself called refused or given up after it was no transaction.
+        """
+        original = self.original_id
+        if not original or not original.sent_at or original.terminal_id.pid != self.terminal_id.pid:
+            raise UserError(
+                _("Only a payment that this terminal made can be reversed on it. Nothing was sent.")
+            )
+        for other in self._caisse_ap_others() - original:
+            undone = other.state in ("declined", "cancelled", "failed") and not other.resolved_by_id
+            over = other.settled_at and other.settled_at <= original.sent_at
+            # times are whole seconds: within one the number tells
+            begun = (other.sent_at, other.id) < (original.sent_at, original.id)
+            if not undone and not (over and begun):
+                raise UserError(
+                    _(
+                        "Only the last transaction of a terminal can be reversed, and %(other)s may have "
+                        "come after %(payment)s. Refund the payment instead. Nothing was sent.",
+                        other=other.name,
+                        payment=original.name,
+                    )
+                )
+
+    def _caisse_ap_others(self):
+        """Return the most recent other operations that were sent to this terminal, by any company.
+
+        Older ones cannot have been its last transaction, and their six-digit authorisations would collide.
+        """
+        terminals = self.terminal_id._caisse_ap_same()
+        domain = [("terminal_id", "in", terminals.ids), ("id", "!=", self.id), ("sent_at", "!=", False)]
+        return self.sudo().search(domain, order="sent_at desc, id desc", limit=REMEMBERED)
+
     def _caisse_ap_known(self):
         """Return what is recorded about the terminal that tells this transaction from others."""
-        others = self.search([("terminal_id", "=", self.terminal_id.id), ("id", "!=", self.id)])
-        later = others.filtered(lambda other: other.sent_at and other.sent_at >= self.sent_at)
-        ended = self.deadline_at and self.deadline_at <= fields.Datetime.now()
-        return {
-            "last_authorisations": tuple(code for code in others.mapped("authorization_code") if code),
-            "other_references": tuple(text[:32] for text in others.mapped("reference") if text),
-            # until its time is over, the customer may still stand in front of the terminal
-            "ours_was_last": bool(ended and not later),
-        }
+        others = [other._caisse_ap_past() for other in self._caisse_ap_others()]
+        return history.known(self._caisse_ap_past(), others, fields.Datetime.now())
+
+    def _caisse_ap_past(self):
+        currency = self.currency_id.name or ""
+        try:
+            amount = money.minor_units(self._decimal(self._settled_amount()), currency)
+        except ProtocolError:
+            amount = 0  # it cannot have been sent
+        return history.Past(
+            sent=self.sent_at,
+            state=self.state,
+            deadline=self.deadline_at or None,
+            settled=self.settled_at or None,
+            by_person=bool(self.resolved_by_id),
+            amount=amount,
+            currency=currency,
+            authorisation=self.authorization_code or "",
+            reference=(self.reference or "")[:32],
+        )
 
     def _caisse_ap_reporter(self):
         """Return a callable that applies a Finding while the conversation goes on."""
         detached, number = Detached(self.env), self.id
 
-        def tell(finding):
+        def tell(progress):
             try:
                 in_own_transaction(
-                    detached, lambda env: env["servipay.operation"].browse(number)._apply(finding, "send")
+                    detached, lambda env: env["servipay.operation"].browse(number)._apply(progress, "send")
                 )
             except Exception:  # pylint: disable=broad-except
                 # whatever ails the database now, the terminal's answer must still be heard
                 _logger.exception("the progress of operation %s could not be stored", number)
 
         return tell
-
-
-def _finding(request, exchange, digits, decide):
-    """Return the Finding of a whole answer. ``decide(request, answer)`` gives the Verdict."""
-    try:
-        answer = read(exchange.fields)
-        verdict = decide(request, answer)
-    except ProtocolError as error:
-        return Finding("unknown", "undecodable", str(error), latency=exchange.latency)
-    return Finding(
-        verdict.state,
-        "mismatch" if verdict.mismatches else f"ap_{verdict.reason}" if verdict.reason else "",
-        _detail(answer),
-        _values(answer, digits) if verdict.state in ("approved", "declined") else {},
-        verdict.mismatches,
-        exchange.latency,
-    )
-
-
-def _detail(answer):
-    if answer.reason is None:
-        return ""
-    parts = answer.reason.code, answer.reason.cb2a_code, answer.reason.text
-    return " ".join(part for part in parts if part)
-
-
-def _values(answer, digits):
-    """Return the facts of an answer for the operation's fields."""
-    slips = {receipt.kind: receipt.text for receipt in answer.receipts if receipt.format == "text"}
-    amount = answer.amount if answer.status == "performed" else None
-    return {
-        "approved_amount": Decimal(amount).scaleb(-digits) if amount else None,
-        "authorization_code": answer.authorization_code,
-        "card_brand": codes.application_name(answer.application) if answer.application else "",
-        "masked_pan": answer.masked_pan,
-        "entry_mode": answer.read_mode,
-        "aid": answer.aid,
-        "merchant_id": answer.contract,
-        "decline_code": answer.reason.code if answer.reason and answer.status != "performed" else "",
-        "customer_receipt": slips.get("customer", ""),
-        "merchant_receipt": slips.get("merchant", ""),
-        "cheque_cmc7": answer.cheque_cmc7,
-        "cheque_guarantee": answer.cheque_guarantee,
-    }

@@ -1,4 +1,7 @@
+import re
+
 from odoo import _, models
+from odoo.exceptions import UserError
 
 from ..caisse_ap.answer import read
 from ..caisse_ap.compare import lacking
@@ -6,7 +9,7 @@ from ..caisse_ap.describe import shown
 from ..caisse_ap.errors import ProtocolError
 from ..caisse_ap.frame import encode
 from ..caisse_ap.request import build, identification
-from .link import Link
+from .link import Link, normal_host
 
 TEST_SECONDS = 10  # an identification needs no customer
 OUTCOMES = {"complete": "answered", "refused": "not_sent", "malformed": "undecodable"}
@@ -15,19 +18,42 @@ OUTCOMES = {"complete": "answered", "refused": "not_sent", "malformed": "undecod
 class ServipayTerminal(models.Model):
     _inherit = "servipay.terminal"
 
+    def _caisse_ap_address(self):
+        """Return (host, port); UserError when the identifier is none of this kind."""
+        host, _colon, port = (self.pid or "").rpartition(":")
+        if not host or not re.fullmatch(r"[0-9]{1,5}", port, re.ASCII):
+            raise UserError(_("%s is no terminal's address with its port.", self.pid))
+        return host, int(port)
+
     def _caisse_ap_method(self):
-        """Return a payment method that drives this terminal (may be empty)."""
-        host, _colon, port = self.pid.rpartition(":")
-        domain = [("caisse_ap_host", "=", host), ("caisse_ap_port", "=", int(port))]
-        methods = self.env["pos.payment.method"].sudo()
-        return methods.search([*domain, ("company_id", "=", self.company_id.id)], limit=1)
+        """Return a payment method that drives this terminal; UserError without one."""
+        host, port = self._caisse_ap_address()
+        domain = [("caisse_ap_port", "=", port), ("company_id", "=", self.company_id.id)]
+        methods = self.env["pos.payment.method"].sudo().search(domain)
+        method = methods.filtered(lambda method: normal_host(method.caisse_ap_host) == normal_host(host))[:1]
+        if not method:
+            raise UserError(_("No payment method says how to speak with this terminal. Nothing was sent."))
+        return method
+
+    def _caisse_ap_same(self):
+        """Return the records of this physical terminal: each company that uses it has its own."""
+        domain = [("provider", "=", "caisse_ap"), ("pid", "=", self.pid)]
+        return self.sudo().with_context(active_test=False).search(domain)
+
+    def _caisse_ap_holder(self, operation=None):
+        """Return who holds the terminal, in words ("" when it is free), besides ``operation``."""
+        holders = self._caisse_ap_same().holder_id - (operation or self.env["servipay.operation"])
+        if not holders:
+            return ""
+        own = holders.filtered(lambda holder: holder.company_id == self.company_id)[:1]
+        return own._summary() if own else _("another company's payment")
 
     def _caisse_ap_link(self, method, seconds):
         """Return the ``Link`` to this terminal, whose address is the one the operation was made for."""
-        host, _colon, port = self.pid.rpartition(":")
+        host, port = self._caisse_ap_address()
         return Link(
             host,
-            int(port),
+            port,
             answer_seconds=seconds,
             allow_local=method.sudo().caisse_ap_allow_local,
             line_end=method.caisse_ap_line_end,
@@ -59,6 +85,9 @@ class ServipayTerminal(models.Model):
     def _caisse_ap_test(self):
         """Identify the terminal (CD=I): no money, no slip."""
         self.ensure_one()
+        holder = self._caisse_ap_holder()
+        if holder:
+            return _told("warning", _("The terminal is busy with %s: it was not disturbed.", holder))
         method = self._caisse_ap_method()
         request = identification(version=method.caisse_ap_version, identifier=method.caisse_ap_identifier)
         asked = build(request)
@@ -68,15 +97,11 @@ class ServipayTerminal(models.Model):
         self._caisse_ap_journal()("identification", asked, exchange)
         kind, message = self._caisse_ap_describe(exchange)
         self._apart_note_contact(exchange)
-        return {
-            "type": "ir.actions.client",
-            "tag": "display_notification",
-            "params": {"type": kind, "message": message, "sticky": kind != "success"},
-        }
+        return _told(kind, message)
 
     def _apart_note_contact(self, exchange):
         answered = exchange.ended == "complete"
-        self.sudo()._note_contact(exchange.latency if answered else None, exchange.text)
+        self.sudo()._note_contact(exchange.connected if answered else None, exchange.text)
 
     def _caisse_ap_describe(self, exchange):
         """Return (notification type, sentence) for the answer to an identification."""
@@ -104,3 +129,11 @@ class ServipayTerminal(models.Model):
             version=answer.version or "?",
             identifier=answer.identifier or "?",
         )
+
+
+def _told(kind, message):
+    return {
+        "type": "ir.actions.client",
+        "tag": "display_notification",
+        "params": {"type": kind, "message": message, "sticky": kind != "success"},
+    }

@@ -1,9 +1,16 @@
-from odoo.exceptions import ValidationError
+import time
+from unittest.mock import patch
+
+from odoo.exceptions import UserError, ValidationError
 from odoo.tests import tagged
 
 from odoo.addons.paypercloud_servipay_pos.tests.common import TillCase
 
+from ..caisse_ap.card import is_cheque_line
+from . import simulator
 from .simulator import Simulator
+
+MODELS = "odoo.addons.pos_caisse_ap_ip.models"
 
 
 @tagged("post_install", "-at_install")
@@ -115,6 +122,111 @@ class TestCaisseAp(TillCase):
         operation._inquire()
         self.assertNotEqual(operation.state, "approved")
 
+    def lose(self, script="close_without_answer", amount=2, **options):
+        """Return the operation of a payment whose answer was lost; its time is over."""
+        self.terminal.script(script, delay=0, **options)
+        operation, _snapshot = self.pay(amount)
+        self.assertEqual(operation.state, "unknown")
+        self.make_overdue(operation)
+        return operation
+
+    def inquire(self, operation):
+        """Ask a terminal that does not give back our reference; return (state, reason)."""
+        self.terminal.script("other_private", actions="3")
+        operation._inquire()
+        return operation.state, operation.reason
+
+    def test_inquiry_without_our_reference(self):
+        """Ours was last, amount and currency agree, and the authorisation is new: it is ours."""
+        operation = self.lose("paid_then_lost")
+        self.assertEqual(self.inquire(operation)[0], "approved")
+
+    def test_money_of_an_earlier_open_payment(self):
+        """The customer of an earlier unknown payment paid after ours was sent: it is not our money."""
+        earlier = self.lose()
+        operation = self.lose("paid_then_lost")  # in the books it could be either's
+        self.assertEqual(self.inquire(operation), ("unknown", "ap_not_attributable"))
+        earlier._resolve("failed", "test")
+        self.assertEqual(self.inquire(operation), ("unknown", "ap_not_attributable"))
+        self.assertEqual(self.inquire(earlier)[1], "person")
+
+    def test_money_that_a_person_vouched_for(self):
+        """No authorisation is known of it, so the terminal's looks new: it still is not ours."""
+        earlier = self.lose("paid_then_lost")
+        earlier._resolve("approved", "test")
+        self.env.cr.execute(
+            "UPDATE servipay_operation SET sent_at = sent_at - interval '1 h',"
+            " settled_at = settled_at - interval '1 h' WHERE id = %s",
+            [earlier.id],
+        )
+        earlier.invalidate_recordset()
+        # refused unseen: the terminal still remembers the one before
+        operation = self.lose("format", ending="close")
+        self.assertEqual(self.inquire(operation), ("unknown", "ap_not_attributable"))
+
+    def test_an_inquiry_does_not_wait_for_a_customer(self):
+        """It ends in seconds, however long the method gives a payment."""
+        operation = self.lose()
+        self.terminal.script("silence", actions="3")
+        began = time.monotonic()
+        with patch(f"{MODELS}.servipay_operation.INQUIRY_SECONDS", 1):
+            operation._inquire()
+        self.assertLess(time.monotonic() - began, 5)
+        self.assertEqual(operation.state, "unknown")
+
+    def test_busy_terminal_is_not_disturbed(self):
+        """While a payment holds the terminal, no inquiry and no test is sent, and both say who holds it."""
+        operation = self.lose()
+        values = self.till()._servipay_values(self.ap, "k" * 32, "purchase", 5, {})
+        holder = self.env["servipay.operation"]._open(values)
+        self.assertTrue(holder._apart("_claim"))
+        frames = len(self.terminal.frames)
+        operation._inquire()
+        self.assertEqual((operation.state, operation.reason), ("unknown", "ap_busy"))
+        self.assertIn(holder.name, operation.explanation)
+        told = self.ap.action_caisse_ap_test()["params"]
+        self.assertEqual(told["type"], "warning")
+        self.assertIn(holder.name, told["message"])
+        self.assertEqual(len(self.terminal.frames), frames)
+
+    def test_another_companys_payment_holds_the_terminal(self):
+        """A terminal that two companies share is one terminal; whose payment it is stays theirs."""
+        company = self.env["res.company"].create({"name": "Next door"})
+        theirs = self.ap._caisse_ap_pos_terminal()._find_or_create(
+            company, "caisse_ap", self.ap._caisse_ap_pos_terminal().pid
+        )
+        values = {"kind": "purchase", "amount": 7, "currency_id": self.company.currency_id.id}
+        values.update(company_id=company.id, provider="caisse_ap", terminal_id=theirs.id)
+        holder = self.env["servipay.operation"]._open(values)
+        self.assertTrue(holder._apart("_claim"))
+        operation, _snapshot = self.pay()
+        self.assertEqual((operation.state, operation.reason), ("failed", "terminal_held"))
+        self.assertNotIn(holder.name, operation.explanation)
+        self.assertFalse(self.terminal.frames)
+
+    def test_what_the_last_transaction_differs_in(self):
+        """An inquiry that finds another one says so, with what differs, not with the first answer's words."""
+        operation = self.lose()
+        with patch(f"{MODELS}.servipay_operation.history.ours_was_last", return_value=True):
+            self.terminal.script("other_currency", actions="3")
+            self.terminal.script("paid_then_lost", delay=0)
+            other, _snapshot = self.pay(9)
+            self.assertEqual(other.state, "unknown")
+            operation._inquire()
+        self.assertEqual((operation.state, operation.reason), ("unknown", "ap_other_transaction"))
+        self.assertIn("2.00 / 9.00", operation.detail)
+        self.assertIn("currency", operation.detail)
+        self.assertIn("2.00 / 9.00", operation.explanation)
+
+    def test_health_is_not_the_customers_time(self):
+        """What the terminal's page calls its latency is how long it took to take the connection."""
+        self.terminal.script("paid", delay=0.5)
+        operation, _snapshot = self.pay()
+        terminal = operation.terminal_id
+        self.assertTrue(terminal.last_contact_at)
+        self.assertLess(terminal.last_latency, 400)
+        self.assertGreaterEqual(operation.log_ids.duration, 500)
+
     def make_overdue(self, operation):
         """Let the time of an operation pass."""
         self.env.cr.execute(
@@ -164,8 +276,192 @@ class TestCaisseAp(TillCase):
         self.terminal.script("cheque", delay=0)
         operation, _snapshot = self.pay()
         self.assertEqual(operation.state, "approved")
-        self.assertTrue(operation.cheque_cmc7)
-        self.assertTrue(operation.cheque_guarantee)
+        facts = [("Check line (CMC7)", simulator.CHEQUE[0][1]), ("Check file (FNCI)", "0935")]
+        self.assertEqual(operation._caisse_ap_pos_facts(), [*facts, ("Check guarantee", "123456")])
+        self.assertEqual((operation.cheque_fnci, operation.cheque_guarantee), ("0935", "123456"))
+        self.assertNotIn(operation.cheque_cmc7, operation.log_ids.response_body)
+
+    def test_check_line_is_exact(self):
+        """Digits of a check's line may look like a card's number; altered, the line is of no use."""
+        self.ap.sudo().write({"caisse_ap_mode": "check"})
+        line = "0416926 411111111111 111100000000"
+        self.assertTrue(is_cheque_line(line))
+        with patch.object(simulator, "CHEQUE", [("AD", line)]):
+            operation, _snapshot = self.pay()
+        self.assertEqual(operation.cheque_cmc7, line)
+        with patch.object(simulator, "CHEQUE", [("AD", "4111111111111111")]):
+            operation, _snapshot = self.pay()
+        self.assertEqual(operation.cheque_cmc7, "411111******1111", "this one is a card's number")
+
+    def test_slips(self):
+        """A slip in HTML, for both, or that does not say whose it is, is kept as text."""
+        self.ap.sudo().caisse_ap_receipts = True
+        for ck in ("120", "121", "100"):
+            with self.subTest(ck=ck):
+                self.terminal.script("receipts", ck=ck, delay=0)
+                operation, _snapshot = self.pay()
+                self.assertIn("TICKET CLIENT", operation.customer_receipt)
+                self.assertNotIn("<p>", operation.customer_receipt)
+                if ck != "100":
+                    self.assertIn("TICKET COMMERÇANT", operation.merchant_receipt)
+
+    def test_currencies(self):
+        """0 and 3 decimals go out and come back as the terminal counts them, whatever the books round to."""
+        self.terminal.configure(currencies=("978", "953", "788"))
+        for name, amount, minor in (("XPF", 1500, 1500), ("TND", 1.234, 1234)):
+            currency = self.env["res.currency"].with_context(active_test=False).search([("name", "=", name)])
+            currency.active = True
+            with self.subTest(currency=name):
+                operation = self.send(currency_id=currency.id, amount=amount)
+                self.assertEqual((operation.state, operation.approved_amount), ("approved", amount))
+                self.assertEqual(self.terminal.debits[-1].amount, minor)
+        rounded = self.env["res.currency"].search([("name", "=", "XPF")])
+        rounded.rounding = 0.01
+        operation = self.send(currency_id=rounded.id, amount=1.5)
+        self.assertEqual((operation.state, operation.reason), ("failed", "configuration"))
+        self.assertEqual(len(self.terminal.debits), 2)
+
+    def test_unknown_currency(self):
+        """What cannot be written is a certain failure, in words."""
+        currency = self.env["res.currency"].create({"name": "ZZZ", "symbol": "Z"})
+        operation = self.send(currency_id=currency.id)
+        self.assertEqual((operation.state, operation.reason), ("failed", "configuration"))
+        self.assertFalse(self.terminal.frames)
+
+    def send(self, **values):
+        """Return an operation that was sent, with other values than a till would choose."""
+        values = {**self.till()._servipay_values(self.ap, "s" * 32, "purchase", 12.34, {}), **values}
+        values.pop("idempotency_key")
+        operation = self.env["servipay.operation"]._open(values)
+        operation._start()
+        return operation
+
+    # ------------------------------------------------------------------
+    # Voids
+    # ------------------------------------------------------------------
+
+    def void(self, original, **values):
+        """Return the void of a payment, as the back office and the POS layer make it."""
+        return self.send(
+            kind="void",
+            channel="backend",
+            original_id=original.id,
+            amount=original.approved_amount,
+            pos_session_id=False,
+            **values,
+        )
+
+    def test_void(self):
+        """The terminal reverses its last payment (CD=2), which is then reversed here too."""
+        self.ap.sudo().caisse_ap_reversal = True
+        operation, _snapshot = self.pay()
+        void = self.void(operation)
+        self.assertEqual((void.state, operation.state), ("approved", "reversed"), void.explanation)
+        self.assertEqual([charge.amount for charge in self.terminal.reversals], [1234])
+        self.assertEqual(set(self.terminal.books.values()), {0})
+
+    def test_void_at_the_till_and_in_the_back_office(self):
+        """Both buttons reach the terminal, where the method allows it."""
+        operation, snapshot = self.pay()
+        self.assertFalse(snapshot["can_void"])
+        self.ap.sudo().caisse_ap_reversal = True
+        self.assertTrue(operation._pos_snapshot()["can_void"])
+        self.till()._servipay_void(operation.idempotency_key)
+        self.assertEqual(operation.state, "reversed", operation.child_ids.explanation)
+        operation, _snapshot = self.pay()
+        void = operation._give_back("b" * 32, operation.approved_amount, void=True)
+        self.assertEqual((void.state, operation.state), ("approved", "reversed"), void.explanation)
+        self.assertEqual(len(self.terminal.reversals), 2)
+
+    def test_asking_helps_only_where_the_terminal_knows(self):
+        """A till offers to ask the terminal only where the method says that it knows its last transaction."""
+        operation = self.lose()
+        self.assertTrue(operation._pos_snapshot()["can_inquire"])
+        self.ap.sudo().caisse_ap_duplicate = False
+        self.assertFalse(operation._pos_snapshot()["can_inquire"])
+
+    def test_void_without_a_method_of_its_own(self):
+        """The original's method and till will do."""
+        self.ap.sudo().caisse_ap_reversal = True
+        self.config.caisse_ap_till = "07"
+        operation, _snapshot = self.pay()
+        void = self.void(operation, pos_payment_method_id=False, pos_config_id=False)
+        self.assertEqual(void.state, "approved", void.explanation)
+        self.assertEqual(self.terminal.reversals[0].till, "07")
+
+    def test_void_refused(self):
+        """AF 07: the terminal did not reverse it; the payment stands."""
+        self.ap.sudo().caisse_ap_reversal = True
+        operation, _snapshot = self.pay()
+        self.terminal.script("not_completed", delay=0)
+        void = self.void(operation)
+        self.assertEqual((void.state, void.reason), ("failed", "ap_not_completed"))
+        self.assertEqual(operation.state, "approved")
+        again = self.void(operation)
+        self.assertEqual((again.state, operation.state), ("approved", "reversed"), again.explanation)
+
+    def test_void_of_an_earlier_transaction(self):
+        """CD=2 names no transaction: what is not the last one is refused here, before anything is sent."""
+        self.ap.sudo().caisse_ap_reversal = True
+        operation, _snapshot = self.pay()
+        later, _snapshot = self.pay()
+        frames = len(self.terminal.frames)
+        void = self.void(operation)
+        self.assertEqual((void.state, void.reason), ("failed", "configuration"))
+        self.assertIn(later.name, void.explanation)
+        self.assertEqual(len(self.terminal.frames), frames)
+        self.assertEqual(self.void(later).state, "approved")
+        self.assertEqual(operation.state, "approved")
+
+    def test_void_while_another_outcome_is_open(self):
+        """Nobody knows which one the terminal's last transaction is then."""
+        self.ap.sudo().caisse_ap_reversal = True
+        operation, _snapshot = self.pay()
+        unknown = self.lose()
+        void = self.void(operation)
+        self.assertEqual((void.state, void.reason), ("failed", "configuration"))
+        self.assertIn(unknown.name, void.explanation)
+
+    def test_void_after_a_refused_card(self):
+        """What the terminal refused was no transaction: the payment before it is still the last one."""
+        self.ap.sudo().caisse_ap_reversal = True
+        operation, _snapshot = self.pay()
+        self.terminal.script("declined", delay=0)
+        self.pay()
+        self.assertEqual(self.void(operation).state, "approved")
+
+    def test_void_not_allowed(self):
+        """A terminal that does not know CD=2 is not asked."""
+        operation, _snapshot = self.pay()
+        void = self.void(operation)
+        self.assertEqual((void.state, void.reason), ("failed", "configuration"))
+        self.assertIn("refund", void.explanation)
+
+    def test_lost_void(self):
+        """Without an answer it is unknown; the terminal's last transaction tells it from the payment."""
+        self.ap.sudo().caisse_ap_reversal = True
+        for script, state in (("close_without_answer", "unknown"), ("paid_then_lost", "approved")):
+            with self.subTest(script=script):
+                self.terminals.reset()
+                operation, _snapshot = self.pay()
+                self.terminal.script(script, delay=0)
+                void = self.void(operation)
+                self.assertEqual((void.state, operation.state), ("unknown", "approved"))
+                self.make_overdue(void)
+                void._inquire()
+                self.assertEqual(void.state, state, void.explanation)
+                if state == "unknown":
+                    void._resolve("failed", "test")
+
+    def test_void_after_another_till_used_the_terminal(self):
+        """A reversal that the terminal tells of another amount is not believed."""
+        self.ap.sudo().caisse_ap_reversal = True
+        operation, _snapshot = self.pay()
+        self.terminal.script("other_amount", amount=1000, delay=0, actions="2")
+        void = self.void(operation)
+        self.assertEqual((void.state, void.reason), ("unknown", "mismatch"))
+        self.assertEqual(operation.state, "approved")
+        self.assertIn("12.34 / 10.00", void.detail)
 
     # ------------------------------------------------------------------
     # Terminal and settings
@@ -201,3 +497,40 @@ class TestCaisseAp(TillCase):
                 method.write({"caisse_ap_allow_local": False, "caisse_ap_host": host})
         for host in ("10.0.0.1", "tpe.shop.local", "fd00::5"):
             method.write({"caisse_ap_allow_local": False, "caisse_ap_host": host})
+        for host in ("10.1", "0x0a.1", "1234", "010.0.0.1"):
+            with self.subTest(host=host), self.assertRaises(ValidationError):
+                method.write({"caisse_ap_host": host})
+
+    def test_one_spelling_of_an_address(self):
+        """Two spellings are one terminal: what holds it must hold it for both."""
+        spellings = {
+            "TPE.Shop.Local.": "tpe.shop.local",
+            " tpe.shop.local ": "tpe.shop.local",
+            "FD00:0:0::5": "fd00::5",
+            "::ffff:10.0.0.9": "10.0.0.9",
+        }
+        for written, kept in spellings.items():
+            with self.subTest(written=written):
+                method = self.make_caisse_ap(f"M {written}", 1)
+                method.caisse_ap_host = written
+                self.assertEqual(method.caisse_ap_host, kept)
+        first, second = (self.make_caisse_ap(f"T {n}", 1) for n in (1, 2))
+        first.caisse_ap_host = "tpe-2.shop.local"
+        # as a row that was written before addresses were kept in one spelling
+        self.env.cr.execute(
+            "UPDATE pos_payment_method SET caisse_ap_host = 'TPE-2.shop.local.' WHERE id = %s", [second.id]
+        )
+        second.invalidate_recordset()
+        terminal = first._caisse_ap_pos_terminal()
+        self.assertEqual(terminal, second._caisse_ap_pos_terminal())
+        first.caisse_ap_port = 1
+        self.assertEqual(terminal._caisse_ap_method(), second)
+
+    def test_a_terminal_that_no_method_drives(self):
+        """The test says what is missing."""
+        for pid in ("10.9.9.9:8888", "10.9.9.9", ":", "10.9.9.9:x"):
+            terminal = self.env["servipay.terminal"].create(
+                {"name": pid, "pid": pid, "provider": "caisse_ap", "company_id": self.company.id}
+            )
+            with self.subTest(pid=pid), self.assertRaises(UserError):
+                terminal.action_test()
