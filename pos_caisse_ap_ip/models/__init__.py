@@ -1,4 +1,5 @@
 from . import pos_config
 from . import pos_payment_method
+from . import takeover
 from . import servipay_terminal
 from . import servipay_operation

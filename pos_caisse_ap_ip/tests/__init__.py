@@ -1,1 +1,1 @@
-from . import test_caisse_ap
+from . import test_caisse_ap, test_takeover
