@@ -148,7 +148,9 @@ class TestFaults(ApiCase):
                 operation = self.purchase()
                 switch(ALWAYS)
                 operation._inquire()
-                state = "approved" if meaning in ("harmless", "word") else "unknown"
+                # a list has no status of its own that could stand there twice
+                good = meaning in ("harmless", "word") or label.endswith("duplicate_keys")
+                state = "approved" if good else "unknown"
                 self.assertEqual(operation.state, state, f"{label}: {operation.explanation}")
                 self.simulator.clear_faults()
                 operation._inquire()
