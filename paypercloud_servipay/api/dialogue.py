@@ -186,9 +186,10 @@ def _weigh(status, result):
 
 def _look_up(document, intent):
     """Find the operation by our reference in the provider's lists; not being listed proves nothing."""
-    detail = ""
+    detail, latency = "", None
     for period in ("daily", "weekly"):
         reply = yield Call("operations_list", {"period": period, "date": intent.sent_on})
+        latency = reply.latency
         if reply.outcome is None or reply.outcome.error_class:
             detail = reply.text or (reply.outcome.error_message if reply.outcome else "")
             continue
@@ -202,7 +203,7 @@ def _look_up(document, intent):
             known = replace(intent, external_ref=found.pop())
             verdict = yield from inquire(document, known)
             return replace(verdict, values={**verdict.values, "external_ref": known.external_ref})
-    return Finding(None, detail=detail)
+    return Finding(None, detail=detail, latency=latency)
 
 
 def _compared(document, intent, found, *replies):

@@ -39,8 +39,8 @@ class ServipayOperation(models.Model):
         except UserError:
             return {}  # nothing will leave, and the plan says why
         return {
-            "pos_ref": self.pos_ref or credentials.pos_id,
-            "terminal_pid": self.terminal_id.pid or credentials.terminal_pid,
+            "pos_ref": self.pos_ref or credentials.pos_id or False,
+            "terminal_pid": self.terminal_id.pid or credentials.terminal_pid or False,
         }
 
     def _paypercloud_intent(self, credentials):

@@ -116,7 +116,8 @@ class TestApiTester(ApiCase):
         for request, (method, url) in zip(sent, shown, strict=False):
             self.assertEqual((request["method"], request["path"]), (method, urlsplit(url).path), key)
         self.assertGreaterEqual(len(shown), number)
-        tester.result_operation_id.sudo()._inquire()
+        for operation in tester.result_operation_id.sudo():
+            operation._inquire()
 
     def test_a_void_previews_its_amount(self):
         paid = self.paid()

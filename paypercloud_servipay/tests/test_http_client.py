@@ -63,7 +63,10 @@ class TlsListener(Listener):
             except OSError:
                 return
             with plain, suppress(OSError), self.context.wrap_socket(plain, server_side=True) as connection:
-                self.received.append(connection.recv(65536))
+                data = connection.recv(65536)
+                while data and not data.endswith(b"{}"):  # closing over an unread body would be a reset
+                    data += connection.recv(65536) or b"{}"
+                self.received.append(data)
                 connection.sendall(self.answers.pop(0))
 
 
