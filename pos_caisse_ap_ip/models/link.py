@@ -227,4 +227,5 @@ def _receive(connection, seconds):
 
 
 def _words(error):
-    return f"{type(error).__name__}: {getattr(error, 'strerror', None) or error}"
+    """Our own words alone (``servipay.sentence`` translates them), the system's with the kind of error."""
+    return f"{type(error).__name__}: {error.strerror}" if getattr(error, "strerror", None) else str(error)

@@ -48,8 +48,7 @@ class ServipayOperation(models.Model):
 
     def _caisse_ap_seconds_allowed(self):
         """Return how long a payment may take, connecting included."""
-        method = self.pos_payment_method_id or self.original_id.pos_payment_method_id
-        return (method.caisse_ap_seconds or 0) + MARGIN
+        return (self._caisse_ap_own_method().caisse_ap_seconds or 0) + MARGIN
 
     def _caisse_ap_rhythm(self):
         """Return when to look after a payment whose conversation has died: not before its deadline."""
@@ -61,7 +60,7 @@ class ServipayOperation(models.Model):
 
     def _caisse_ap_can_inquire(self):
         """Say whether asking the terminal can help: only where it knows its last transaction (CD=3)."""
-        return bool(self.pos_payment_method_id.caisse_ap_duplicate)
+        return bool(self._caisse_ap_own_method().caisse_ap_duplicate)
 
     def _caisse_ap_pos_facts(self):
         """Return [(label, value)] of what a till shows besides a card's facts, in the reader's language."""
@@ -77,6 +76,11 @@ class ServipayOperation(models.Model):
         if field.name == "cheque_cmc7" and card.is_cheque_line(value):
             return value
         return super()._plain_value(field, value)
+
+    def _shown_detail(self):
+        if self.reason == "ap_other_transaction":
+            return self.env["servipay.sentence"]._translate_differences(self.detail)
+        return super()._shown_detail()
 
     def _reason_sentences(self):
         return {
@@ -145,13 +149,13 @@ class ServipayOperation(models.Model):
         if holder:
             # the inquiry would disturb that payment, and tell nothing of this one
             return Finding(None, "ap_busy", holder)
-        original, known = self._caisse_ap_request(), self._caisse_ap_known()
+        original, known = self._caisse_ap_request(), self._caisse_ap_reader()
         request, asked, link, journal = self._caisse_ap_prepare(
             requests.duplicate_of(original), INQUIRY_SECONDS
         )
 
         def decide(_request, answer):
-            return attribute_duplicate(original, answer, **known)
+            return attribute_duplicate(original, answer, **known())
 
         def run():
             exchange = link.exchange(encode(asked), lacking=lambda fields: lacking(request, fields))
@@ -193,11 +197,15 @@ class ServipayOperation(models.Model):
         )
 
     def _caisse_ap_method(self):
-        """Return the payment method whose settings count; of a void or refund the original's will do."""
-        method = self.pos_payment_method_id or self.original_id.pos_payment_method_id
+        """Return the payment method whose settings count; UserError without one."""
+        method = self._caisse_ap_own_method()
         if not method:
             raise UserError(_("No payment method says how to speak with this terminal. Nothing was sent."))
         return method
+
+    def _caisse_ap_own_method(self):
+        # of a void or refund the original's will do
+        return self.pos_payment_method_id or self.original_id.pos_payment_method_id
 
     def _caisse_ap_config(self):
         return self.pos_config_id or self.original_id.pos_config_id
@@ -240,6 +248,17 @@ class ServipayOperation(models.Model):
         """Return what is recorded about the terminal that tells this transaction from others."""
         others = [other._caisse_ap_past() for other in self._caisse_ap_others()]
         return history.known(self._caisse_ap_past(), others, fields.Datetime.now())
+
+    def _caisse_ap_reader(self):
+        """Return a callable that tells what is known now, for when the terminal has answered.
+
+        A payment may begin while the inquiry is under way. It is committed before it leaves, so whatever the
+        terminal can tell of is seen by whoever looks after its answer, not before.
+        """
+        detached, number = Detached(self.env), self.id
+        return lambda: in_own_transaction(
+            detached, lambda env: env["servipay.operation"].browse(number)._caisse_ap_known()
+        )
 
     def _caisse_ap_past(self):
         currency = self.currency_id.name or ""

@@ -7,6 +7,7 @@ from odoo.tests import tagged
 from odoo.addons.paypercloud_servipay_pos.tests.common import TillCase
 
 from ..caisse_ap.card import is_cheque_line
+from ..models.link import Link
 from . import simulator
 from .simulator import Simulator
 
@@ -150,6 +151,19 @@ class TestCaisseAp(TillCase):
         self.assertEqual(self.inquire(operation), ("unknown", "ap_not_attributable"))
         self.assertEqual(self.inquire(earlier)[1], "person")
 
+    def test_a_payment_that_begins_during_the_inquiry(self):
+        """A terminal that serves it first tells of its money."""
+        operation = self.lose("paid_then_lost")
+        values = self.till()._servipay_values(self.ap, "k" * 32, "purchase", 2, {})
+        exchange = Link.exchange
+
+        def overtaken(link, *args, **kwargs):
+            self.assertTrue(self.env["servipay.operation"]._open(values)._apart("_claim"))
+            return exchange(link, *args, **kwargs)
+
+        with patch.object(Link, "exchange", overtaken):
+            self.assertEqual(self.inquire(operation), ("unknown", "ap_not_attributable"))
+
     def test_money_that_a_person_vouched_for(self):
         """No authorisation is known of it, so the terminal's looks new: it still is not ours."""
         earlier = self.lose("paid_then_lost")
@@ -217,6 +231,15 @@ class TestCaisseAp(TillCase):
         self.assertIn("2.00 / 9.00", operation.detail)
         self.assertIn("currency", operation.detail)
         self.assertIn("2.00 / 9.00", operation.explanation)
+        self.env["res.lang"]._activate_lang("fr_FR")
+        self.assertIn("montant: 2.00 / 9.00", operation.with_context(lang="fr_FR").explanation)
+
+    def test_words_in_french(self):
+        """What the link says is read in the reader's language too."""
+        self.env["res.lang"]._activate_lang("fr_FR")
+        operation = self.lose()
+        self.assertEqual(operation.detail, "closed without a whole answer")
+        self.assertIn("fermée sans réponse complète", operation.with_context(lang="fr_FR").explanation)
 
     def test_health_is_not_the_customers_time(self):
         """What the terminal's page calls its latency is how long it took to take the connection."""
