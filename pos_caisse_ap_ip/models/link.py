@@ -17,7 +17,7 @@ from ..caisse_ap.errors import ProtocolError
 from ..caisse_ap.frame import Decoder
 
 CONNECT_SECONDS = 5  # a terminal that is off must not hold the till
-QUIET_SECONDS = 0.25  # after an answer that holds what it should
+QUIET_SECONDS = 0.08  # after an answer that holds what it should: a cashier waits for it
 PAUSE_SECONDS = 1.5  # after one that lacks something: pauses of up to a second are known within an answer
 LAST_SECONDS = 3  # an answer that was begun in time is heard for so long after the time is over
 # NAT routers forget a silent connection after a minute or two, and a customer may look for a card longer

@@ -6,6 +6,7 @@ to a chosen step before the kill, the others are wherever chance has brought the
 """
 
 import contextlib
+import functools
 import os
 import random
 import signal
@@ -54,8 +55,11 @@ class Round:
         """Say what the customers will do. The watched one pays, slowly enough to be caught."""
         hall = self.floor.hall
         hall.call("reset")
-        late = 0.4 if self.step == "charged" else 0
-        hall.call("terminals/1/script", name="paid", delay=0.3 if self.step != "working" else 1, late=late)
+        if self.step in ("working", "cancelling"):
+            hall.call("terminals/1/script", name="wait_customer", after=6)
+        else:
+            late = 1 if self.step == "charged" else 0
+            hall.call("terminals/1/script", name="paid", delay=0.5, late=late)
         if self.step == "connecting":
             hall.call("terminals/1/unplug", how="sleep")
         for till in self.floor.tills[1:]:
@@ -63,12 +67,12 @@ class Round:
             hall.call(f"terminals/{till.number}/script", name=name, delay=self.chance.uniform(0, 1.2))
 
     def pay(self):
-        """Have every till ask for its payment."""
-        for till in self.floor.tills:
-            key = str(uuid.UUID(int=self.chance.getrandbits(128)))
-            self.keys.append(key)
+        """Have every till ask for its payment, the watched one last."""
+        until(lambda: servers.healthy(self.suite.server.gevent_port))
+        self.keys = [str(uuid.UUID(int=self.chance.getrandbits(128))) for _till in self.floor.tills]
+        for till, key in reversed([*zip(self.floor.tills, self.keys, strict=True)]):
             till.start(key, self.chance.randrange(100, 9000) / 100)
-            time.sleep(self.chance.uniform(0, 0.1))
+            time.sleep(self.chance.uniform(0, 0.05))
 
     def reach(self):
         """Wait until the first payment is where this round kills."""
@@ -114,20 +118,24 @@ class Round:
         return self.suite.sql(query)[0][0]
 
     def recover(self):
-        """Let customers finish and the server start its evented process again."""
+        """Let customers finish: the one who stands at the first terminal pays, or does not."""
         if self.step == "connecting":
             self.floor.hall.call("terminals/1/plug")
+        self.floor.hall.call("terminals/1/press", button=self.chance.choice(("green", "green", "red")))
         until(lambda: not any(terminal["busy"] for terminal in self.floor.hall.state()))
-        until(lambda: servers.healthy(self.suite.server.gevent_port))
 
     def settle(self):
         """Let the scheduled job work, its waiting times moved into the past; returns the operations."""
+        before, operations = None, self.read()
         for _ in range(MOST_INQUIRIES):
+            if before == operations:
+                break
             self.pass_time()
             self.suite.user("admin").call("ir.cron", "method_direct_trigger", [self.cron])
-        return self.read()
+            before, operations = operations, self.read()
+        return operations
 
-    @property
+    @functools.cached_property
     def cron(self):
         """The id of the job that settles operations."""
         found = self.suite.sql(
