@@ -121,8 +121,9 @@ def install(context, database, modules, name, step=None, **configuration):
 def shell(context, database, script, name, configuration=None, **variables):
     """Run a Python script in `odoo shell` on a database; variables become environment variables.
 
-    configuration: values of the configuration file instead of the usual ones. The script sees `env` and commits by itself. Its last line must print "done" (a shell ends with 0 even
-    when a script raised an error on some series).
+    configuration: values of the configuration file instead of the usual ones. The script sees `env` and
+    commits by itself. Its last line must print "done" (a shell ends with 0 even when a script raised an error
+    on some series).
     """
     config = write_configuration(context, database, name, free_port(), free_port(), **configuration or {})
     line = command(context, "shell", "-c", config, "-d", database, "--no-http")

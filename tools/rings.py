@@ -174,9 +174,7 @@ def unit_ring(context, addons, expression):
     figures = context.state / "coverage.json"
     rooms = room_coverage.rooms(context.root)
     data = str(figures.with_suffix(".data"))
-    outcome = _pytest(
-        context, "unit", None, room_coverage.arguments(rooms, figures), COVERAGE_FILE=data
-    )
+    outcome = _pytest(context, "unit", None, room_coverage.arguments(rooms, figures), COVERAGE_FILE=data)
     if not outcome.failed:
         problems = room_coverage.report(rooms, figures, context.root)
         outcome.failed, outcome.problems = len(problems), outcome.problems + problems

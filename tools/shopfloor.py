@@ -1,9 +1,9 @@
 """Many tills, each with a terminal of its own, on a running suite: for the faults ring and the benchmarks.
 
-    with RunningSuite(context, workers=2, simulator_arguments=shopfloor.terminals(50)) as suite:
-        floor = ShopFloor(suite, 50)
-        floor.tills[7].start(key, 12.5)
-        floor.hall.terminal(8)["debits"]
+with RunningSuite(context, workers=2, simulator_arguments=shopfloor.terminals(50)) as suite:
+    floor = ShopFloor(suite, 50)
+    floor.tills[7].start(key, 12.5)
+    floor.hall.terminal(8)["debits"]
 """
 
 import dataclasses
@@ -44,7 +44,7 @@ class Hall:
         return self.state()[number - 1]
 
     def _ask(self, path, body=None):
-        request = urllib.request.Request(f"http://{odoo.HOST}:{self.control}/{path}", body)  # noqa: S310
+        request = urllib.request.Request(f"http://{odoo.HOST}:{self.control}/{path}", body)
         with urllib.request.urlopen(request, timeout=SECONDS) as answer:  # noqa: S310  (our simulator)
             return json.load(answer)
 
@@ -86,7 +86,8 @@ class ShopFloor:
     def __init__(self, suite, count, login="manager"):
         self.hall = Hall(suite.simulator(ADDON))
         methods = [
-            {**METHOD, "caisse_ap_host": odoo.HOST, "caisse_ap_port": port} for port in self.hall.ports[:count]
+            {**METHOD, "caisse_ap_host": odoo.HOST, "caisse_ap_port": port}
+            for port in self.hall.ports[:count]
         ]
         user = suite.user(login)
         self.tills = [
@@ -97,8 +98,6 @@ class ShopFloor:
 
 def open_tills(context, database, methods, **configuration):
     """Make a till for each payment method (field values), open its session; returns their ids, in order."""
-    text = odoo.shell(
-        context, database, SCRIPT, "tills", configuration, SERVIPAY_METHODS=json.dumps(methods)
-    )
+    text = odoo.shell(context, database, SCRIPT, "tills", configuration, SERVIPAY_METHODS=json.dumps(methods))
     line = next(line for line in text.splitlines() if line.startswith("tills: "))
     return json.loads(line.removeprefix("tills: "))

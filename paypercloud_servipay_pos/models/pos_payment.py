@@ -65,9 +65,11 @@ class PosPayment(models.Model):
         return self.env["servipay.operation"].sudo().search(domain, limit=1)
 
     def _servipay_believable(self, operation):
-        """Return the operation, or none when it cannot have paid this line: nothing was taken, or it paid another."""
+        """Return the operation, or none when it took nothing or has paid another line."""
         if operation.state in ("declined", "cancelled", "failed") or operation.pos_payment_ids - self:
-            _logger.warning("payment %s bears the key of %s, which cannot have paid it", self.id, operation.name)
+            _logger.warning(
+                "payment %s bears the key of %s, which cannot have paid it", self.id, operation.name
+            )
             return operation.browse()
         return operation
 

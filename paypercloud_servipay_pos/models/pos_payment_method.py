@@ -23,8 +23,8 @@ class PosPaymentMethod(models.Model):
         "Send the amount at once",
         default=True,
         help="The amount goes to the terminal as soon as this method is chosen. Switch it off to split a "
-        "payment over several cards: the cashier then changes the amount and presses “Send”. On 17.0 the cashier "
-        "always presses “Send”.",
+        "payment over several cards: the cashier then changes the amount and presses “Send”. On 17.0 the "
+        "cashier always presses “Send”.",
     )
 
     # ------------------------------------------------------------------

@@ -147,7 +147,7 @@ class PosSession(models.Model):
     def _servipay_state(self, keys):
         """Return the snapshots of the operations with these keys.
 
-        Of another till's, with which no orders are shared, it only says where it is: ``{"key", "elsewhere"}``.
+        ``{"key", "elsewhere"}`` of one that belongs to a till with which no orders are shared.
         """
         keys = [key for key in keys if isinstance(key, str)][:MOST_KEYS]
         domain = [("company_id", "=", self.company_id.id), ("idempotency_key", "in", keys)]
@@ -269,7 +269,7 @@ class PosSession(models.Model):
         return [((name, method), operations[name, method], payments[name, method]) for name, method in pairs]
 
     def _servipay_recorded(self):
-        """Return the payments with our methods in the session's orders (a reversed line counts for nothing)."""
+        """Return the payments with our methods in the session's orders, but for reversed ones."""
         orders = self.order_ids.filtered(lambda order: order.state not in ("draft", "cancel"))
         return orders.payment_ids.filtered(
             lambda payment: (
@@ -280,8 +280,8 @@ class PosSession(models.Model):
     def _servipay_moved(self, recorded):
         """Return the operations that moved money for this session.
 
-        An order that another till took over counts where it was recorded. A void is no movement of its own: it
-        makes the payment "reversed", which then counts no more.
+        An order that another till took over counts where it was recorded. A void is no movement of
+        its own: it makes the payment "reversed", which then counts no more.
         """
         elsewhere = self.servipay_operation_ids.filtered(lambda op: op.pos_payment_ids.session_id - self)
         operations = self.servipay_operation_ids - elsewhere | recorded.servipay_operation_id
@@ -382,7 +382,7 @@ class PosSession(models.Model):
         return self._servipay_unreferenced(lines, amount)
 
     def _servipay_unreferenced(self, lines, amount):
-        """Let a manager give back what was paid in another way, never more than that, all refunds together."""
+        """Let a manager give back what was paid in another way; all refunds together no more than that."""
         if not _is_manager(self.env.user):
             raise AccessError(
                 _(

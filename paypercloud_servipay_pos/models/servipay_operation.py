@@ -194,12 +194,13 @@ class ServipayOperation(models.Model):
         """Say what can be done at a till, where there is no button “Resolve”."""
         if self.env.context.get("servipay_till") and (self.state == "unknown" or self.contradicted):
             return _(
-                "Do not take the money again. Ask the terminal, or call a manager, who can say what became of it."
+                "Do not take the money again. Ask the terminal, or call a manager, who can say what became "
+                "of it."
             )
         return super()._explain_next()
 
     def _pos_hook(self, name, default):
-        """Return what ``_<provider>_<name>()`` says, the default where the provider's addon has no such method."""
+        """Return what ``_<provider>_<name>()`` says, the default where there is no such method."""
         hook = getattr(self, f"_{self.provider}_{name}", None)
         return hook() if hook else default
 

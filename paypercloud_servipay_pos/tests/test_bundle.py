@@ -35,7 +35,7 @@ class TestBundle(TransactionCase):
         self.assertFalse({name: names for name, names in missing.items() if names})
 
     def test_size(self):
-        """What every till loads stays small: scripts as Odoo serves them, templates without their indentation."""
+        """What every till loads stays small (scripts as served, templates without indentation)."""
         params = self.env["ir.asset"]._get_asset_params()
         bundle = self.env["ir.qweb"]._get_asset_bundle(
             "point_of_sale.assets_prod", css=False, js=True, assets_params=params

@@ -318,7 +318,7 @@ class TestTill(TillCase):
         self.assertEqual(len(self.reconciliations()), 2)
 
     def test_reconciliation_that_breaks_harms_nothing(self):
-        """It runs after the commit of a closing: an error there is logged, and the next terminal has its turn."""
+        """It runs after a closing was committed: an error is logged, the next terminal has its turn."""
         self.paid()
         values = self.session._servipay_terminals_used(self.env)
         self.patch(type(self.session), "_servipay_terminals_used", lambda *_: [{"terminal_id": 0}, *values])

@@ -1,12 +1,12 @@
 """`./dev bench terminals`: many tills pay at the same time on a prefork server with two workers.
 
-Each till has a Caisse-AP terminal of its own (the simulator, over TCP), whose customer needs 20 seconds. Three
-runs on the same machine, one after the other: our tills listening to the bus, our tills without a bus (asking
-every second, as the browser does then), and the peer: OCA's l10n_fr_pos_caisse_ap_ip, from the package index,
-unpacked into the cache, whose browser waits 180 seconds for its request.
+Each till has a Caisse-AP terminal of its own (the simulator, over TCP), whose customer needs 20 seconds.
+Three runs on the same machine, one after the other: our tills listening to the bus, our tills without a bus
+(asking every second, as the browser does then), and the peer: OCA's l10n_fr_pos_caisse_ap_ip, from the
+package index, unpacked into the cache, whose browser waits 180 seconds for its request.
 
-Bars (issue 3): every payment right; /web/health p95 below 100 ms meanwhile; from the terminal's last byte to the
-till knowing p95 below 300 ms with the bus and below 1200 ms without. The peer is only reported.
+Bars (issue 3): every payment right; /web/health p95 below 100 ms meanwhile; from the terminal's last byte to
+the till knowing p95 below 300 ms with the bus and below 1200 ms without. The peer is only reported.
 """
 
 import argparse
@@ -149,7 +149,9 @@ def run_ours(suite, floor, Listener):
 def run_peer(context, options):
     """Have every till of OCA's module pay once and return the Run."""
     simulator = servers.Simulator(
-        context, shopfloor.ADDON, arguments=shopfloor.terminals(options.tills, options.seconds)[shopfloor.ADDON]
+        context,
+        shopfloor.ADDON,
+        arguments=shopfloor.terminals(options.tills, options.seconds)[shopfloor.ADDON],
     )
     with _peer_database(context) as (database, path), contextlib.ExitStack() as stack:
         simulator.start()
@@ -234,13 +236,17 @@ class Payment:
 
 @dataclasses.dataclass
 class Run:
-    """Payments of a run, terminal by terminal; health: milliseconds of each probe; seconds: it took."""
+    """Payments of a run, terminal by terminal.
+
+    health: milliseconds of each probe; seconds: it took; lit: milliseconds from the click to the terminal
+    having the request; late: milliseconds from its last byte to the till knowing; debits: of each terminal
+    """
 
     payments: list
     health: list
     seconds: float
-    lit: list = dataclasses.field(default_factory=list)  # ms from the click to the terminal having the request
-    late: list = dataclasses.field(default_factory=list)  # ms from the terminal's last byte to the till knowing
+    lit: list = dataclasses.field(default_factory=list)
+    late: list = dataclasses.field(default_factory=list)
     debits: list = dataclasses.field(default_factory=list)
 
     def read_terminals(self, terminals):

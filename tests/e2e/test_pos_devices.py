@@ -1,4 +1,4 @@
-"""More than one till: a shared terminal, a device that takes over, a tab that was closed. And one that rests."""
+"""More than one till: a shared terminal, a device that takes over, a closed tab; and one at rest."""
 
 import pytest
 from pos import Till
@@ -99,7 +99,7 @@ def test_closed_tab(till, suite):
 
 
 def test_neither_line_nor_order_can_be_removed(till):
-    """While money may be moving, nothing takes the line away: no button, no deletion of the order, no validation."""
+    """While money may be moving, nothing takes the line away, not even the deletion of its order."""
     till.simulator("script", outcome="approved", delay=40)
     till.sell()
     till.pay()

@@ -1,7 +1,7 @@
 """The faults ring: a real prefork server behind its proxy, real terminals, and somebody who kills processes.
 
-Started by `./dev test --ring faults`. SERVIPAY_FAULT_SEED repeats a run, SERVIPAY_FAULT_RUNS says how many kills
-it makes.
+Started by `./dev test --ring faults`. SERVIPAY_FAULT_SEED repeats a run, SERVIPAY_FAULT_RUNS says how many
+kills it makes.
 """
 
 import os

@@ -1,8 +1,8 @@
 """kill -9 of the process that runs the dialogues, at every step of a payment.
 
-Afterwards every operation is final, or unknown and on the manager's list; what the terminals have in their books
-is what Odoo says; nothing is charged twice. A round starts a payment on every terminal: the first one is brought
-to a chosen step before the kill, the others are wherever chance has brought them.
+Afterwards every operation is final, or unknown and on the manager's list; what the terminals have in their
+books is what Odoo says; nothing is charged twice. A round starts a payment on every terminal: the first one
+is brought to a chosen step before the kill, the others are wherever chance has brought them.
 """
 
 import contextlib
@@ -218,7 +218,9 @@ class Books:
 
     def table(self):
         """Return the lines of the report."""
-        yield LINE.format("killed when", "kills", "operations", *SHOWN, "lost", "charged twice", "without charge")
+        yield LINE.format(
+            "killed when", "kills", "operations", *SHOWN, "lost", "charged twice", "without charge"
+        )
         for step, row in self.rows.items():
             counts = [row[name] for name in SHOWN]
             failures = row["lost"], row["twice"], row["invented"]
@@ -228,11 +230,13 @@ class Books:
 def test_kill_at_every_step(suite, floor, seed, report):
     """Nothing is lost, charged twice, or called paid without a charge."""
     books = Books()
-    report(f"kill -9 of the evented process, Caisse-AP: seed {seed}, {RUNS} kills, {len(floor.tills)} terminals")
+    report(
+        f"kill -9 of the evented process, Caisse-AP: seed {seed}, {RUNS} kills, {len(floor.tills)} terminals"
+    )
     try:
         for number in range(RUNS):
             step = STEPS[number % len(STEPS)]
-            chance = random.Random(f"{seed} {number}")  # noqa: S311  (repeatable, no secret)
+            chance = random.Random(f"{seed} {number}")
             books.enter(step, Round(suite, floor, chance, step).run())
     finally:
         for line in books.table():

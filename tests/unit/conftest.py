@@ -1,7 +1,7 @@
 """The unit ring: Python only. Each addon's folder is on sys.path: its protocol room is importable alone.
 
-What hypothesis tries is the same in every run, so that a red run can be repeated and a green one means something.
-SERVIPAY_FUZZ=1 lets it look for something new.
+What hypothesis tries is the same in every run, so that a red run can be repeated and a green one means
+something. SERVIPAY_FUZZ=1 lets it look for something new.
 """
 
 import os

@@ -196,12 +196,15 @@ class Follower {
         if (op.state === "unknown") {
             this.release();
         }
+        this.show(op, line, !known || known.open);
+    }
+    show(op, line, news) {
         if (op.open) {
             line && setStatus(line, op.void ? "reversing" : "waitingCard");
             this.wake();
         } else if (line?.payment_status === "reversing") {
             this.endVoid(line, op);
-        } else if (!known || known.open) {
+        } else if (news) {
             this.end(op.key, op.state === "approved", op.text, op);
         }
     }
@@ -341,7 +344,10 @@ class Follower {
         const open = orphans.filter((op) => op.open);
         open.forEach((op) => this.note({...op, adopted: true}));
         if (open.length) {
-            this.pos.env.services.dialog.add(compat.dialogs.get("orphans"), {pos: this.pos, operations: open});
+            this.pos.env.services.dialog.add(compat.dialogs.get("orphans"), {
+                pos: this.pos,
+                operations: open,
+            });
             this.wake();
         }
     }
