@@ -42,7 +42,7 @@ def run(context, port, detach, fresh):
             server.start(keep=lease.descriptors)
         started.append(server)
         lease.close()
-        _tell(context, server, simulators, detach)
+        _tell(context, server, started, detach)
         if not detach:
             _wait(server)
     except BaseException:
@@ -101,7 +101,7 @@ def fill(context, database, simulators):
         odoo.shell(context, database, SCRIPT, "demo-data", SERVIPAY_SIMULATORS=json.dumps(simulators))
 
 
-def _tell(context, server, simulators, detach):
+def _tell(context, server, started, detach):
     say()
     say(
         f"Odoo {context.series} runs at  {server.url}/odoo"
@@ -117,8 +117,8 @@ def _tell(context, server, simulators, detach):
         ("portal", "customer with an open invoice, in French"),
     ):
         say(f"  {login:<11} {who}")
-    for addon, facts in simulators.items():
-        say(f"Simulator of {addon}: {facts['url']}")
+    for simulator in (each for each in started if isinstance(each, servers.Simulator)):
+        say(f"Simulator of {simulator.addon}: {simulator.where}")
     say("What to try:")
     for line in _suggestions(context):
         say(f"  * {line}")
@@ -134,7 +134,9 @@ def _suggestions(context):
         tries.append(
             "a purchase of 900.01 EUR is declined; ./dev logs simulator-paypercloud_servipay lists more"
         )
-    tries.append("Point of Sale > the till: sell a baguette (as cashier)")
+    if "paypercloud_servipay_pos" in context.addons():
+        tries.append("as cashier: Point of Sale > Comptoir, sell a cake, pay with one of the cards")
+        tries.append("in a second tab pay with the same card meanwhile; reload the page in the middle; cancel")
     tries.append("log in as portal: open the invoice and look at how it can be paid")
     return tries
 

@@ -154,6 +154,15 @@ class Simulator:
         return self
 
     @property
+    def where(self):
+        """Where a person finds it, in words."""
+        ports = self.announced.get("terminals")
+        if not ports:
+            return self.facts["url"]
+        terminals = ", ".join(f"{odoo.HOST}:{port}" for port in ports)
+        return f"terminals at {terminals}; a person at them is played at {odoo.HOST}:{self.announced['control']}"
+
+    @property
     def announced(self):
         """What its first line of output says, when that is JSON (all its ports); else {}."""
         with contextlib.suppress(ValueError):
