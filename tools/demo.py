@@ -136,7 +136,9 @@ def _suggestions(context):
         )
     if "paypercloud_servipay_pos" in context.addons():
         tries.append("as cashier: Point of Sale > Comptoir, sell a cake, pay with one of the cards")
-        tries.append("in a second tab pay with the same card meanwhile; reload the page in the middle; cancel")
+        tries.append(
+            "in a second tab pay with the same card meanwhile; reload the page in the middle; cancel"
+        )
     tries.append("log in as portal: open the invoice and look at how it can be paid")
     return tries
 

@@ -160,7 +160,9 @@ class Simulator:
         if not ports:
             return self.facts["url"]
         terminals = ", ".join(f"{odoo.HOST}:{port}" for port in ports)
-        return f"terminals at {terminals}; a person at them is played at {odoo.HOST}:{self.announced['control']}"
+        return (
+            f"terminals at {terminals}; a person at them is played at {odoo.HOST}:{self.announced['control']}"
+        )
 
     @property
     def announced(self):

@@ -8,6 +8,9 @@ is in the database, and its deadline makes it "unknown" (architecture 3.1 and 5)
 import threading
 import time
 
+import psycopg2
+from psycopg2.pool import PoolError
+
 from odoo.modules import module as odoo_module
 
 from ..api import states
@@ -19,6 +22,7 @@ _logger = get_logger(__name__)
 # How long a conversation stays with an operation whose answer was lost; the scheduled job goes on afterwards.
 FOLLOW_UNKNOWN = 150  # seconds
 LONGEST_NAP = 5  # seconds: news that came another way (a notification, another process) end the conversation
+DATABASE_SECONDS = 120  # that an answer waits for a database that does not take it
 SHORTEST_NAP = 0.2  # seconds: an inquiry that another process has taken does not make us spin
 _followed = set()  # (database, operation id) of this process
 
@@ -45,7 +49,20 @@ class Conversation:
         """Plan in the database, speak without a cursor, apply in the database."""
         plan = self.apart("_plan", step)
         finding = plan() if callable(plan) else plan
-        self.apart("_apply", finding, step)
+        self._keep(finding, step)
+
+    def _keep(self, finding, step):
+        """Apply what was learned. It is in memory only: a database that restarts is waited for."""
+        end = time.monotonic() + DATABASE_SECONDS
+        while True:
+            try:
+                self.apart("_apply", finding, step)
+                return
+            except (psycopg2.OperationalError, psycopg2.InterfaceError, PoolError):
+                if time.monotonic() > end:
+                    raise
+                _logger.warning("an answer about operation %s waits for the database", self.operation_id)
+                time.sleep(1)
 
     def send(self):
         """Send what was claimed; a cancellation that was wished for meanwhile follows."""

@@ -5,11 +5,14 @@ wrote when it fails. What must not be repeated or forgotten (an operation, a log
 written in a short transaction of its own, which commits before anything leaves the server and again as soon
 as an answer is there."""
 
+import contextlib
 import random
+import threading
 import time
 
 import psycopg2
 from psycopg2 import errorcodes
+from psycopg2.pool import PoolError
 
 from odoo import api
 
@@ -20,7 +23,13 @@ _logger = get_logger(__name__)
 TRIES = 6
 # A caller that has changed the same row in its own, still open transaction would wait for itself for ever.
 LOCK_TIMEOUT = "10s"
+# Of one process: fifty tills that pay in the same second wait their turn, instead of emptying Odoo's pool of
+# 64 connections, which would end requests and conversations.
+MOST_AT_ONCE = 8
+POOL_SECONDS = 20  # that a full pool is waited for: nothing was done yet, and requests end soon
 _RETRY = {errorcodes.SERIALIZATION_FAILURE, errorcodes.DEADLOCK_DETECTED, errorcodes.UNIQUE_VIOLATION}
+_turns = threading.BoundedSemaphore(MOST_AT_ONCE)
+_mine = threading.local()
 
 
 def in_own_transaction(env, work):
@@ -30,23 +39,49 @@ def in_own_transaction(env, work):
     request, no e-mail, no sleep in it. It returns plain values or ids, never records, because their cursor is
     closed afterwards. The caller's own transaction does not see what was written until it ends (REPEATABLE
     READ), and must not hold a lock on the rows that ``work`` changes."""
-    for attempt in range(1, TRIES + 1):
+    attempt, end = 1, time.monotonic() + POOL_SECONDS
+    while True:
         try:
-            with env.registry.cursor() as cr:
-                cr.execute("SET LOCAL lock_timeout = %s", [LOCK_TIMEOUT])
-                # held until the commit: 17.0 and 18.0 forget what is not flushed with the last environment
-                own = env(cr=cr, su=True)
-                result = work(own)
-                own.flush_all()
+            with _turn():
+                result = _once(env, work)
             break
+        except PoolError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(random.uniform(0.05, 0.2))  # noqa: S311  (jitter)
         except psycopg2.Error as error:
             if error.pgcode not in _RETRY or attempt == TRIES:
                 raise
-            _logger.info("transaction of its own collided (%s), try %s", error.pgcode, attempt + 1)
+            attempt += 1
+            _logger.info("transaction of its own collided (%s), try %s", error.pgcode, attempt)
             time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311  (jitter)
     # in tests both cursors share one connection, and an integrator may read on in the same request
     env.invalidate_all()
     return result
+
+
+def _once(env, work):
+    with env.registry.cursor() as cr:
+        cr.execute("SET LOCAL lock_timeout = %s", [LOCK_TIMEOUT])
+        # held until the commit: 17.0 and 18.0 forget what is not flushed with the last environment
+        own = env(cr=cr, su=True)
+        result = work(own)
+        own.flush_all()
+    return result
+
+
+@contextlib.contextmanager
+def _turn():
+    """Wait for a turn; a transaction that is opened within another one has it already."""
+    if getattr(_mine, "turn", False):
+        yield
+        return
+    with _turns:
+        _mine.turn = True
+        try:
+            yield
+        finally:
+            _mine.turn = False
 
 
 class Detached:

@@ -375,22 +375,26 @@ class ServipayOperation(models.Model):
 
         ``values`` are field values with a ``company_id``; without an ``idempotency_key`` a new one is made.
         UserError when the key stands for another intent, or when more would be refunded than is left."""
-        values = {"idempotency_key": str(uuid.uuid4()), "user_id": self.env.uid, **values}
+        values = self._with_defaults(values)
+        return self.browse(
+            in_own_transaction(self.env, lambda env: env["servipay.operation"]._find_or_open(values).id)
+        )
 
-        def work(env):
-            operations = env["servipay.operation"].with_company(values["company_id"])
-            key = [
-                ("company_id", "=", values["company_id"]),
-                ("idempotency_key", "=", values["idempotency_key"]),
-            ]
-            operation = operations.search(key)
-            if operation:
-                operation._check_same_intent(values)
-                return operation.id
-            operations._check_refundable(values)
-            return operations.create(values).id
+    @api.model
+    def _with_defaults(self, values):
+        return {"idempotency_key": str(uuid.uuid4()), "user_id": self.env.uid, **values}
 
-        return self.browse(in_own_transaction(self.env, work))
+    @api.model
+    def _find_or_open(self, values):
+        """Return the operation of a key, created when new; runs within a transaction of its own."""
+        operations = self.with_company(values["company_id"])
+        key = [(name, "=", values[name]) for name in ("company_id", "idempotency_key")]
+        operation = operations.search(key)
+        if operation:
+            operation._check_same_intent(values)
+            return operation
+        operations._check_refundable(values)
+        return operations.create(values)
 
     def _start(self):
         """Send the operation once, however often this is called, and apply what came back.

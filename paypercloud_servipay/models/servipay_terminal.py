@@ -127,14 +127,17 @@ class ServipayTerminal(models.Model):
         """Return the terminal of ``company`` with this identifier, committed; created at its first use."""
         if not pid:
             return self.browse()
+        values = {"company_id": company.id, "provider": provider, "pid": pid}
+
+        def find(env):
+            terminals = env["servipay.terminal"].with_context(active_test=False)
+            return terminals.search([(name, "=", value) for name, value in values.items()], limit=1)
 
         def work(env):
-            terminals = env["servipay.terminal"].with_context(active_test=False)
-            values = {"company_id": company.id, "provider": provider, "pid": pid}
-            found = terminals.search([(name, "=", value) for name, value in values.items()], limit=1)
-            return (found or terminals.create({**values, "name": pid})).id
+            return (find(env) or env["servipay.terminal"].create({**values, "name": pid})).id
 
-        return self.browse(in_own_transaction(self.env, work))
+        known = find(self.sudo().env).id
+        return self.browse(known or in_own_transaction(self.env, work))
 
     def _note_contact(self, latency=None, error=""):
         """Remember how the last exchange went: ``latency`` in ms when there was an answer, else why not."""

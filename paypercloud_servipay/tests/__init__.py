@@ -11,6 +11,7 @@ from . import test_http_client
 from . import test_masking
 from . import test_notification
 from . import test_operation
+from . import test_own_transaction
 from . import test_survival
 from . import test_terminal
 from . import test_tours

@@ -1,10 +1,9 @@
-import logging
-
 from odoo import api, fields, models
 
+from odoo.addons.paypercloud_servipay.api.masking import get_logger
 from odoo.addons.paypercloud_servipay.compat import SERIES
 
-_logger = logging.getLogger(__name__)
+_logger = get_logger(__name__)
 
 # Only code of this file holds it, so no context that a browser sends can stand for it.
 _BY_SERVER = object()

@@ -1,4 +1,3 @@
-import logging
 import math
 from collections import defaultdict
 
@@ -7,13 +6,14 @@ from odoo.exceptions import AccessError, UserError
 from odoo.tools import format_amount
 
 from odoo.addons.paypercloud_servipay.api import states
+from odoo.addons.paypercloud_servipay.api.masking import get_logger
 from odoo.addons.paypercloud_servipay.compat import check_access
 from odoo.addons.paypercloud_servipay.models.conversation import Conversation, converse
 from odoo.addons.paypercloud_servipay.models.own_transaction import Detached, in_own_transaction
 
 from .servipay_operation import LINES, _is_manager
 
-_logger = logging.getLogger(__name__)
+_logger = get_logger(__name__)
 
 MOST_KEYS = 100  # of one call
 KEY_LENGTH = 64
@@ -73,24 +73,44 @@ class PosSession(models.Model):
         :param amount: signed, in major units of the session's currency; below zero it is a refund
         :param order: dict uid, name, line_uid, refunded_line_ids: where the till keeps the payment
         """
-        operation = self._servipay_intent(method_id, key, amount, order)
-        if operation._apart("_claim"):
-            operation._converse("send", "follow")
-        else:
-            operation._converse("follow")
-        return self._servipay_snapshot(operation)
+        values = self._servipay_intended(method_id, key, amount, order)
+        user = self.env.user
+
+        def work(env):
+            # one transaction: many tills may start in the same second
+            operation = env["servipay.operation"]._find_or_open(values)
+            claimed = operation._claim()
+            return operation.id, claimed, operation._pos_snapshot(user)
+
+        operation_id, claimed, snapshot = in_own_transaction(self.env, work)
+        operation = self.env["servipay.operation"].sudo().browse(operation_id)
+        operation._converse(*(("send", "follow") if claimed else ("follow",)))
+        return snapshot
 
     def _servipay_intent(self, method_id, key, amount, order):
         """Return the operation of a key, opened when new; UserError when it stands for something else."""
+        return (
+            self.env["servipay.operation"]
+            .sudo()
+            ._open(self._servipay_intended(method_id, key, amount, order))
+        )
+
+    def _servipay_intended(self, method_id, key, amount, order):
+        """Return the field values of the operation of a key; UserError when it stands for something else."""
         wanted = self._servipay_amount(amount)
         kind = "refund" if amount < 0 else "purchase"
         operation = self._servipay_find(key)
         if operation:
             # whatever has become of the session meanwhile, the till gets to know its operation
             self._servipay_check_same(operation, method_id, kind, wanted)
-            return operation
+            return {
+                "company_id": operation.company_id.id,
+                "idempotency_key": key,
+                "kind": kind,
+                "amount": wanted,
+            }
         values = self._servipay_values(self._servipay_method(method_id), key, kind, wanted, order)
-        return self.env["servipay.operation"].sudo()._open(values)
+        return self.env["servipay.operation"]._with_defaults(values)
 
     def _servipay_cancel(self, key, request=None):
         """Wish for a cancellation and return the snapshot.

@@ -88,7 +88,10 @@ class TillCase(WithSimulator, TestPoSCommon, HttpCase):
         """Start a payment and return its snapshot."""
         till = till or self.till()
         order = {"uid": "order-1", "name": "Order 1", "line_uid": "line-1", **order}
-        return till._servipay_start((method or self.method).id, key or uuid.uuid4().hex, amount, order)
+        key = key or uuid.uuid4().hex
+        snapshot = till._servipay_start((method or self.method).id, key, amount, order)
+        self.assertEqual(snapshot["key"], key)
+        return till._servipay_state([key])[0]  # in a test the dialogue has run meanwhile
 
     def operation(self, key):
         """Return the operation of a key."""

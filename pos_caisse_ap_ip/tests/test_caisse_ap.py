@@ -340,6 +340,7 @@ class TestCaisseAp(TillCase):
                 self.assertEqual(self.terminal.debits[-1].amount, minor)
         rounded = self.env["res.currency"].search([("name", "=", "XPF")])
         rounded.rounding = 0.01
+        self.env.flush_all()  # the operation is opened in another transaction
         operation = self.send(currency_id=rounded.id, amount=1.5)
         self.assertEqual((operation.state, operation.reason), ("failed", "configuration"))
         self.assertEqual(len(self.terminal.debits), 2)

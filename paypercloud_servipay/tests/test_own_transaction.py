@@ -1,0 +1,65 @@
+import threading
+from types import SimpleNamespace
+
+from psycopg2.pool import PoolError
+
+from odoo.tests import TransactionCase, tagged
+
+from ..models import own_transaction
+from ..models.own_transaction import Detached, in_own_transaction
+
+
+class Busy(Detached):
+    """An environment whose connection pool is full for the first few times."""
+
+    def __init__(self, env, full):
+        super().__init__(env)
+        self.left, self.real = full, env.registry
+        self.registry = SimpleNamespace(cursor=self.cursor)
+
+    def cursor(self):
+        """Return a cursor when the pool has one."""
+        self.left -= 1
+        if self.left >= 0:
+            raise PoolError("The Connection Pool Is Full")
+        return self.real.cursor()
+
+
+@tagged("post_install", "-at_install")
+class TestOwnTransaction(TransactionCase):
+    def test_full_pool_is_waited_for(self):
+        """Nothing was done yet when no connection is to be had: it is asked for again."""
+        env = Busy(self.env, full=3)
+        self.assertEqual(in_own_transaction(env, lambda own: own.cr.dbname), self.env.cr.dbname)
+        self.assertEqual(env.left, -1)
+
+    def test_full_pool_is_not_waited_for_for_ever(self):
+        """A pool that stays full is an error in the end."""
+        self.patch(own_transaction, "POOL_SECONDS", 0.3)
+        with self.assertRaises(PoolError):
+            in_own_transaction(Busy(self.env, full=1000), lambda own: None)
+
+    def test_turns(self):
+        """No more than MOST_AT_ONCE are open in a process, and one within another waits for nobody."""
+        inside, most, lock, gate = 0, 0, threading.Lock(), threading.Event()
+
+        def hold():
+            nonlocal inside, most
+            with own_transaction._turn(), own_transaction._turn():
+                with lock:
+                    inside += 1
+                    most = max(most, inside)
+                gate.wait(5)
+                with lock:
+                    inside -= 1
+
+        threads = [threading.Thread(target=hold) for _ in range(own_transaction.MOST_AT_ONCE + 4)]
+        for thread in threads:
+            thread.start()
+        while inside < own_transaction.MOST_AT_ONCE:
+            gate.wait(0.01)
+        gate.wait(0.1)
+        gate.set()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(most, own_transaction.MOST_AT_ONCE)
