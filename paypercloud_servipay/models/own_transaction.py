@@ -25,7 +25,7 @@ TRIES = 6
 LOCK_TIMEOUT = "10s"
 # Of one process: fifty tills that pay in the same second wait their turn, instead of emptying Odoo's pool of
 # 64 connections, which would end requests and conversations.
-MOST_AT_ONCE = 8
+MOST_AT_ONCE = 4
 POOL_SECONDS = 20  # that a full pool is waited for: nothing was done yet, and requests end soon
 _RETRY = {errorcodes.SERIALIZATION_FAILURE, errorcodes.DEADLOCK_DETECTED, errorcodes.UNIQUE_VIOLATION}
 _turns = threading.BoundedSemaphore(MOST_AT_ONCE)
@@ -39,21 +39,15 @@ def in_own_transaction(env, work):
     request, no e-mail, no sleep in it. It returns plain values or ids, never records, because their cursor is
     closed afterwards. The caller's own transaction does not see what was written until it ends (REPEATABLE
     READ), and must not hold a lock on the rows that ``work`` changes."""
-    attempt, end = 1, time.monotonic() + POOL_SECONDS
-    while True:
+    for attempt in range(1, TRIES + 1):
         try:
             with _turn():
                 result = _once(env, work)
             break
-        except PoolError:
-            if time.monotonic() > end:
-                raise
-            time.sleep(random.uniform(0.05, 0.2))  # noqa: S311  (jitter)
         except psycopg2.Error as error:
             if error.pgcode not in _RETRY or attempt == TRIES:
                 raise
-            attempt += 1
-            _logger.info("transaction of its own collided (%s), try %s", error.pgcode, attempt)
+            _logger.info("transaction of its own collided (%s), try %s", error.pgcode, attempt + 1)
             time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311  (jitter)
     # in tests both cursors share one connection, and an integrator may read on in the same request
     env.invalidate_all()
@@ -61,13 +55,34 @@ def in_own_transaction(env, work):
 
 
 def _once(env, work):
-    with env.registry.cursor() as cr:
-        cr.execute("SET LOCAL lock_timeout = %s", [LOCK_TIMEOUT])
-        # held until the commit: 17.0 and 18.0 forget what is not flushed with the last environment
-        own = env(cr=cr, su=True)
-        result = work(own)
-        own.flush_all()
+    committed = []
+    try:
+        with _connected(env) as cr:
+            cr.postcommit.add(lambda: committed.append(True))  # the first of the hooks: the commit is made
+            cr.execute("SET LOCAL lock_timeout = %s", [LOCK_TIMEOUT])
+            # held until the commit: 17.0 and 18.0 forget what is not flushed with the last environment
+            own = env(cr=cr, su=True)
+            result = work(own)
+            own.flush_all()
+    except Exception:
+        if not committed:
+            raise
+        # done is done: to do it again, or to call it failed, because a notification of it could not be sent
+        # would be the mistake
+        _logger.exception("a transaction of its own was committed, but what follows a commit failed")
     return result
+
+
+def _connected(env):
+    """Return a cursor; a pool that is full is waited for, as nothing was done yet."""
+    end = time.monotonic() + POOL_SECONDS
+    while True:
+        try:
+            return env.registry.cursor()
+        except PoolError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(random.uniform(0.05, 0.2))  # noqa: S311  (jitter)
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@ from types import SimpleNamespace
 
 from psycopg2.pool import PoolError
 
+from odoo.sql_db import db_connect
 from odoo.tests import TransactionCase, tagged
 
 from ..models import own_transaction
@@ -38,6 +39,24 @@ class TestOwnTransaction(TransactionCase):
         self.patch(own_transaction, "POOL_SECONDS", 0.3)
         with self.assertRaises(PoolError):
             in_own_transaction(Busy(self.env, full=1000), lambda own: None)
+
+    def test_trouble_after_the_commit(self):
+        """What is committed is neither done twice nor called failed when a hook after it cannot work."""
+        runs = []
+
+        def trouble():
+            raise PoolError("The Connection Pool Is Full")
+
+        def work(own):
+            runs.append(own.cr)
+            own.cr.postcommit.add(trouble)
+            return 7
+
+        env = Detached(self.env)
+        env.registry = SimpleNamespace(cursor=db_connect(self.env.cr.dbname).cursor)
+        with self.assertLogs(own_transaction.__name__, "ERROR"):
+            self.assertEqual(in_own_transaction(env, work), 7)
+        self.assertEqual(len(runs), 1)
 
     def test_turns(self):
         """No more than MOST_AT_ONCE are open in a process, and one within another waits for nobody."""

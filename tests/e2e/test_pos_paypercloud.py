@@ -111,9 +111,7 @@ def test_unknown_found_by_inquiry(till, screenshot):
     assert not till.page.locator(".send_payment_request:visible").count()
     screenshot(till.page, "pos-unknown-fr")
     ask = "document.querySelector('.servipay_ask:not([disabled])')?.click()"
-    till.suite.wait_until(
-        lambda: till.page.evaluate(ask) or till.newest("approved"), what="the approval"
-    )
+    till.suite.wait_until(lambda: till.page.evaluate(ask) or till.newest("approved"), what="the approval")
     till.receipt()
     till.recorded(till.until("approved"), CAKE[1])
 
