@@ -46,10 +46,18 @@ class Conversation:
         )
 
     def perform(self, step):
-        """Plan in the database, speak without a cursor, apply in the database."""
+        """Plan in the database, speak without a cursor, apply in the database.
+
+        What was said may be a Finding, or one with a callable for what can wait until a till knows (a log row).
+        """
         plan = self.apart("_plan", step)
-        finding = plan() if callable(plan) else plan
-        self._keep(finding, step)
+        said = plan() if callable(plan) else plan
+        finding, afterwards = said if isinstance(said, tuple) else (said, None)
+        try:
+            self._keep(finding, step)
+        finally:
+            if afterwards:
+                afterwards()
 
     def _keep(self, finding, step):
         """Apply what was learned. It is in memory only: a database that restarts is waited for."""

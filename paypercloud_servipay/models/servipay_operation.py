@@ -394,7 +394,9 @@ class ServipayOperation(models.Model):
             operation._check_same_intent(values)
             return operation
         operations._check_refundable(values)
-        return operations.create(values)
+        # no note in the chatter that says what the record says: many tills start payments in the same second
+        quiet = {"tracking_disable": True, "mail_create_nolog": True, "mail_create_nosubscribe": True}
+        return self.browse(operations.with_context(**quiet).create(values).id)
 
     def _start(self):
         """Send the operation once, however often this is called, and apply what came back.
@@ -688,7 +690,10 @@ class ServipayOperation(models.Model):
         elif state == "unknown":
             first = timedelta(seconds=states.next_inquiry(1, "unknown"))  # the same for every provider
             values.update(inquiry_count=0, next_inquiry_at=fields.Datetime.now() + first)
-        self._for_chatter().with_context(servipay_state_machine=_BY_STATE_MACHINE).write(values)
+        # the chatter tells what a person should read, not the steps of a payment that goes well
+        quiet = state in states.IN_FLIGHT or (state == "approved" and self.state in states.IN_FLIGHT)
+        machine = {"servipay_state_machine": _BY_STATE_MACHINE, "tracking_disable": quiet}
+        self._for_chatter().with_context(**machine).write(values)
         self._after_move(state)
 
     def _after_move(self, state):

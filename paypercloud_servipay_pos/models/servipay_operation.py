@@ -43,7 +43,7 @@ class ServipayOperation(models.Model):
     def write(self, vals):
         """Tell the tills once per transaction when something they show has changed."""
         result = super().write(vals)
-        if NEWS & vals.keys():
+        if NEWS & vals.keys() and vals.get("state") != "sent":  # who sends it gets the answer of the call
             # a void has no line of its own: the till follows it on the payment
             voided = self.filtered(lambda operation: operation.kind == "void").original_id
             for operation in (self | voided).filtered(lambda op: op.pos_session_id and op.kind in LINES):
