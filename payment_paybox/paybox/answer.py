@@ -40,7 +40,7 @@ class Answer:
 
     @property
     def outcome(self):
-        """"accepted", "pending", "cancelled", "refused", or "unclear" for what no list explains as either.
+        """ "accepted", "pending", "cancelled", "refused", or "unclear" for what no list explains as either.
 
         Only "accepted" may mean money, and only after amount and authorisation were compared.
         """

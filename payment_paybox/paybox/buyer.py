@@ -30,9 +30,7 @@ CALLING_CODES = {
     **{"SN": "221", "CI": "225", "CM": "237", "US": "1", "CA": "1", "PL": "48", "RO": "40", "GR": "30"},
 }
 # E.164: these prefixes have one or two digits, all others three
-_SHORT_CODES = re.compile(
-    r"(1|7|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58])", re.ASCII
-)
+_SHORT_CODES = re.compile(r"(1|7|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58])", re.ASCII)
 
 
 @dataclass(frozen=True)

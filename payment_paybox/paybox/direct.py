@@ -10,7 +10,7 @@ from urllib.parse import unquote_to_bytes, urlencode
 from . import codes
 from .errors import ProtocolError
 from .money import check_amount, currency_number, read_amount
-from .page import Merchant, check
+from .page import check
 from .signature import sign_request
 
 TYPES = {"capture": "00002", "cancel": "00005", "refund": "00014", "inquiry": "00017"}
@@ -184,7 +184,9 @@ def compare(merchant, question, answer):
     accepted = answer.code == codes.ACCEPTED
     # a refusal may leave out what it did not read; an acceptance that leaves it out is none
     return tuple(
-        (name, asked, got) for name, asked, got in pairs if asked.lstrip("0") != got.lstrip("0") and (got or accepted)
+        (name, asked, got)
+        for name, asked, got in pairs
+        if asked.lstrip("0") != got.lstrip("0") and (got or accepted)
     )
 
 
@@ -222,15 +224,25 @@ def conclude_movement(merchant, question, answer, kind, whole, long_ago):
     """Verdict about a movement in doubt, from an inquiry about the payment that it was made of.
 
     kind      "capture", "cancel" or "refund": what is in doubt, and nothing else moved this payment
-    whole     True when it concerns the payment's whole amount: a part leaves no mark in its status
+    whole     True when it concerns the payment's whole amount: what a part leaves in the status is not known,
+              so a part is left to a person
     long_ago  True when the request cannot be on its way any more
     """
-    status = _inquired(merchant, question, answer)
-    done = {"capture": ("captured",), "cancel": ("cancelled",), "refund": ("refunded", "credited")}[kind]
-    if status in done:
+    status = _inquired(merchant, question, answer) if whole else ""
+    # a whole refund of what the bank had not got yet is made by a cancel
+    done = {
+        "capture": ("captured",),
+        "cancel": ("cancelled",),
+        "refund": ("refunded", "credited", "cancelled"),
+    }
+    if status in done[kind]:
         return Verdict("approved")
-    untouched = {"capture": ("authorised",), "cancel": ("authorised", "captured"), "refund": ("captured",)}
-    if whole and long_ago and status in untouched[kind]:
+    untouched = {
+        "capture": ("authorised",),
+        "cancel": ("authorised", "captured"),
+        "refund": ("authorised", "captured"),
+    }
+    if long_ago and status in untouched[kind]:
         return Verdict("failed", "ppps_not_done")
     return Verdict(None, "ppps_no_news")
 

@@ -40,7 +40,8 @@ _PATTERNS = {
     "site": re.compile(r"[0-9]{7}", re.ASCII),
     "rank": re.compile(r"[0-9]{2,3}", re.ASCII),
     "identifier": re.compile(r"[0-9]{1,9}", re.ASCII),
-    # what came back unchanged from the platform in every sample; the rest is encoded by some and not by others
+    # what came back unchanged from the platform in every sample; the rest is encoded by some and not by
+    # others
     "reference": re.compile(r"[A-Za-z0-9._/-]{1,250}", re.ASCII),
     "email": re.compile(r"(?=.{6,120}$)[!-?A-~]+@[!-?A-~]+\.[!-?A-~]+", re.ASCII),
     "time": re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:Z|[+-]\d\d:\d\d)", re.ASCII),

@@ -69,7 +69,7 @@ def platform(brand, test, page="", backup="", direct=""):
 
 
 def base_address(host, field="host"):
-    """"https://host:port" of a host as people type it; ProtocolError code "host"."""
+    """ "https://host:port" of a host as people type it; ProtocolError code "host"."""
     text = host.strip().rstrip("/") if isinstance(host, str) else ""
     scheme, mark, rest = text.partition("://")
     rest, scheme = (rest, scheme) if mark else (scheme, "https")

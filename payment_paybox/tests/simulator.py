@@ -17,8 +17,8 @@ over the received order, formats, absolute addresses, XML) and a bad one gets a 
 up to three attempts; each sends a notification (GET, or POST if PBX_RUF1 says so) and, at its end, the
 browser back, with the variables of PBX_RETOUR in their order, spaces as %20 and all else raw, signed with
 RSA and SHA-1. The call number T stays, the transaction number S is new for each attempt; A is there only when
-accepted (XXXXXX, or a number with ``--live``). PPPS checks HMAC or password, numbers and amounts, keeps states
-and answers in Latin-1. ``/load.html`` on both hosts. It shares no code with ``paybox/`` on purpose.
+accepted (XXXXXX, or a number with ``--live``). PPPS checks HMAC or password, numbers and amounts, keeps
+states and answers in Latin-1. ``/load.html`` on both hosts. It shares no code with ``paybox/`` on purpose.
 
 What it does NOT imitate
 ------------------------
@@ -43,9 +43,9 @@ direct          fault of the next PPPS request: "close_before", "close_after" (c
 ==============  =====================================================================================
 
 ``GET /_simulator/books`` (charges, notifications, warnings, questions), ``POST /_simulator/notify``
-``{"reference", "which": -1}`` sends a stored notification (again), ``POST /_simulator/finish`` ``{"reference",
-"code"}`` ends a pending one, ``POST /_simulator/remit`` marks payments as sent to the bank, ``POST
-/_simulator/reset``; ``GET /_simulator/key.pem`` and ``second.pem`` are the public keys.
+``{"reference", "which": -1}`` sends a stored notification (again), ``POST /_simulator/finish``
+``{"reference", "code"}`` ends a pending one, ``POST /_simulator/remit`` marks payments as sent to the bank,
+``POST /_simulator/reset``; ``GET /_simulator/key.pem`` and ``second.pem`` are the public keys.
 """
 
 import argparse
@@ -125,7 +125,9 @@ class Key:
 
     def sign(self, text):
         """Base64 of the PKCS#1 v1.5 signature with SHA-1 over a text."""
-        digest = bytes.fromhex("3021300906052b0e03021a05000414") + hashlib.sha1(text.encode("latin-1")).digest()
+        digest = (
+            bytes.fromhex("3021300906052b0e03021a05000414") + hashlib.sha1(text.encode("latin-1")).digest()
+        )
         block = b"\x00\x01" + b"\xff" * (125 - len(digest)) + b"\x00" + digest
         number = pow(int.from_bytes(block, "big"), self.secret, self.modulus)
         return base64.b64encode(number.to_bytes(128, "big")).decode()
@@ -142,7 +144,13 @@ class Key:
 
 def _der(tag, content):
     size = len(content)
-    length = bytes([size]) if size < 128 else bytes([0x81, size]) if size < 256 else b"\x82" + size.to_bytes(2, "big")
+    length = (
+        bytes([size])
+        if size < 128
+        else bytes([0x81, size])
+        if size < 256
+        else b"\x82" + size.to_bytes(2, "big")
+    )
     return bytes([tag]) + length + content
 
 
@@ -282,13 +290,25 @@ class Simulator:
     """The platform on two ports: the main host and its backup. ``port`` 0 is a free one."""
 
     def __init__(self, host="127.0.0.1", port=0, backup_port=0, live=False, key=KEY, password=PASSWORD):
-        self.merchant = {"site": SITE, "rank": RANK, "identifier": IDENTIFIER, "key": key, "password": password}
+        self.merchant = {
+            "site": SITE,
+            "rank": RANK,
+            "identifier": IDENTIFIER,
+            "key": key,
+            "password": password,
+        }
         self.live = live
-        self.keys = {"good": make_key("first"), "second": make_key("second"), "stranger": make_key("stranger")}
+        self.keys = {
+            "good": make_key("first"),
+            "second": make_key("second"),
+            "stranger": make_key("stranger"),
+        }
         self.lock = threading.RLock()
         self.numbers = random.Random()
         self.reset()
-        self.servers = [_Server((host, number), self, name) for number, name in ((port, "main"), (backup_port, "backup"))]
+        self.servers = [
+            _Server((host, number), self, name) for number, name in ((port, "main"), (backup_port, "backup"))
+        ]
         self.threads = []
 
     # -- life
@@ -457,13 +477,17 @@ class Simulator:
         pairs = [part.split(":") for part in fields["PBX_RETOUR"].split(";") if part]
         wire = lambda text: text.replace("%", "%25").replace("&", "%26").replace(" ", "%20")  # noqa: E731
         return "&".join(
-            f"{name}={wire(values[letter])}" for name, letter in pairs if letter != "K" and values.get(letter) is not None
+            f"{name}={wire(values[letter])}"
+            for name, letter in pairs
+            if letter != "K" and values.get(letter) is not None
         )
 
     def _signed(self, visit, text, shown):
         """`shown` with a signature over `text` behind it."""
         sign = self.settings["sign"]
-        name = next(part.split(":")[0] for part in visit.fields["PBX_RETOUR"].split(";") if part.endswith(":K"))
+        name = next(
+            part.split(":")[0] for part in visit.fields["PBX_RETOUR"].split(";") if part.endswith(":K")
+        )
         if sign == "none":
             return shown
         key = self.keys.get(sign, self.keys["good"])
@@ -571,7 +595,9 @@ class Simulator:
         asked = dict(pairs)
         with self.lock:
             fault, self.settings["direct"] = self.settings["direct"], None
-            self.requests.append({name: value for name, value in asked.items() if name not in ("HMAC", "CLE")})
+            self.requests.append(
+                {name: value for name, value in asked.items() if name not in ("HMAC", "CLE")}
+            )
             if fault == "close_before":
                 return None
             code, extra = ("00098", {}) if fault == "98" else self._carry_out(pairs, asked)
@@ -637,7 +663,10 @@ class Simulator:
                 return "00006"
         if not re.fullmatch(r"[0-3]\d[01]\d20\d{2}([0-2]\d[0-5]\d[0-5]\d)?", asked.get("DATEQ", "")):
             return "00007"
-        if any(not re.fullmatch(r"\d{10}", asked.get(name, "")) for name in ("NUMQUESTION", "NUMAPPEL", "NUMTRANS")):
+        if any(
+            not re.fullmatch(r"\d{10}", asked.get(name, ""))
+            for name in ("NUMQUESTION", "NUMAPPEL", "NUMTRANS")
+        ):
             return "00014"
         question = (asked["DATEQ"][:8], asked["NUMQUESTION"])
         if question in self.questions:
@@ -673,8 +702,9 @@ class Simulator:
 
 STYLE = """body{font:16px/1.5 sans-serif;max-width:32rem;margin:2rem auto;padding:0 1rem;color:#222}
 h1{font-size:1.3rem}table{width:100%;margin:1rem 0}td{padding:.2rem 0}td+td{text-align:right}
-label{display:block;margin:.8rem 0 .2rem}input,select{font:inherit;width:100%;padding:.5rem;box-sizing:border-box}
-button{font:inherit;padding:.7rem 1rem;margin:1rem .5rem 0 0;border:1px solid #345;border-radius:.3rem;cursor:pointer}
+label{display:block;margin:.8rem 0 .2rem}
+input,select{font:inherit;width:100%;padding:.5rem;box-sizing:border-box}
+button{font:inherit;padding:.7rem 1rem;margin:1rem .5rem 0 0;border:1px solid #345;border-radius:.3rem}
 button.main{background:#345;color:#fff}.note{background:#fff3cd;padding:.5rem .8rem;border-radius:.3rem}
 .error{background:#f8d7da}small{color:#666}"""
 CHOICES = (
@@ -690,6 +720,16 @@ CHOICES = (
 )
 
 
+CURRENCIES = {
+    "978": ("EUR", 2),
+    "840": ("USD", 2),
+    "826": ("GBP", 2),
+    "756": ("CHF", 2),
+    "392": ("JPY", 0),
+    "788": ("TND", 3),
+}
+
+
 def document(title, inside):
     """A whole page."""
     return (
@@ -698,6 +738,13 @@ def document(title, inside):
         f"<body><h1>{title}</h1>{inside}<p><small>Simulateur : aucune banque n'est appelée, aucun argent ne "
         "bouge.</small></p></body></html>"
     )
+
+
+def money(total, number):
+    """An amount in minor units as a French customer reads it."""
+    name, digits = CURRENCIES.get(number, (number, 2))
+    whole, cents = divmod(int(total), 10**digits)
+    return f"{whole},{cents:0{digits}d} {name}" if digits else f"{whole} {name}"
 
 
 def payment_page(visit):
@@ -710,7 +757,7 @@ def payment_page(visit):
         plural = "s" if left > 1 else ""
         note = f'<p class="note error">Paiement refusé ({code}). Il vous reste {left} tentative{plural}.</p>'
     choices = "".join(f'<option value="{value}">{label}</option>' for value, label in CHOICES)
-    total = html.escape(f"{fields['PBX_TOTAL']} (devise {fields['PBX_DEVISE']}, plus petite unité)")
+    total = money(fields["PBX_TOTAL"], fields["PBX_DEVISE"])
     rows = "".join(
         f"<tr><td>{label}</td><td>{value}</td></tr>"
         for label, value in (
@@ -764,7 +811,9 @@ class _Handler(BaseHTTPRequestHandler):
             return self.close_connection
         if path in ("/load.html", "/load.htm"):
             word = self.simulator.settings["available"][self.server.name]
-            page = f'<html><body><div id="server_status" style="text-align:center;">{word}</div></body></html>'
+            page = (
+                f'<html><body><div id="server_status" style="text-align:center;">{word}</div></body></html>'
+            )
             return self._answer(200, page)
         if path == "/":
             return self._answer(200, self._home())
@@ -858,9 +907,13 @@ class _Handler(BaseHTTPRequestHandler):
 
 def build_parser():
     """The command line."""
-    parser = argparse.ArgumentParser(description="Simulator of a hosted payment page and PPPS, loopback only.")
+    parser = argparse.ArgumentParser(
+        description="Simulator of a hosted payment page and PPPS, loopback only."
+    )
     add = parser.add_argument
-    add("--host", default="127.0.0.1", choices=("127.0.0.1", "::1", "localhost"), help="(default %(default)s)")
+    add(
+        "--host", default="127.0.0.1", choices=("127.0.0.1", "::1", "localhost"), help="(default %(default)s)"
+    )
     add("--port", type=int, default=8787, help="of the main host, 0 = a free one (default %(default)s)")
     add("--backup-port", type=int, default=0, help="of the backup host (default: a free one)")
     add("--live", action="store_true", help="authorisation numbers as in production, not XXXXXX")

@@ -47,7 +47,12 @@ def test_all_fields():
         "&Bin=111122&Fin=44&Exp=2812&Pays=FRA&Garantie=O&Auth3DS=Y"
     )
     assert found.reference == "INV/2026/00042 A" and found.card == "111122********44"
-    assert (found.card_type, found.payment_type, found.expiry, found.country) == ("VISA", "CARTE", "2812", "FRA")
+    assert (found.card_type, found.payment_type, found.expiry, found.country) == (
+        "VISA",
+        "CARTE",
+        "2812",
+        "FRA",
+    )
     assert (found.guarantee, found.three_ds, found.authorisation) == ("O", "Y", "XX")
     assert found.key == "INV/2026/00042 A|0012|0034|00000|12000|XX"
     assert replace(found, last_digits="").card == ""
@@ -81,8 +86,15 @@ def test_outcomes(error, transaction, outcome):
 
 @pytest.mark.parametrize(
     "text",
-    [None, "", "Ref=A", "Erreur=00000", "Ref=A&Ref=B&Erreur=00000", "Ref=\u20ac&Erreur=00000",
-     "&".join(f"a{number}=1" for number in range(70))],
+    [
+        None,
+        "",
+        "Ref=A",
+        "Erreur=00000",
+        "Ref=A&Ref=B&Erreur=00000",
+        "Ref=\u20ac&Erreur=00000",
+        "&".join(f"a{number}=1" for number in range(70)),
+    ],
 )
 def test_answers_that_are_none(text):
     with pytest.raises(ProtocolError):
@@ -90,7 +102,10 @@ def test_answers_that_are_none(text):
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.text(max_size=200) | st.lists(st.sampled_from(["Ref=A", "Erreur=00000", "Mt=%", "Trans=0", "%00=é"])).map("&".join))
+@given(
+    st.text(max_size=200)
+    | st.lists(st.sampled_from(["Ref=A", "Erreur=00000", "Mt=%", "Trans=0", "%00=é"])).map("&".join)
+)
 def test_reading_gives_an_answer_or_a_protocol_error(text):
     try:
         found = answer.read(text)
@@ -101,7 +116,11 @@ def test_reading_gives_an_answer_or_a_protocol_error(text):
 
 def test_code_lists():
     assert codes.bank_reason("00151") == "funds" and codes.bank_reason("00191") == "bank_unreachable"
-    assert codes.bank_reason("001ZZ") == "bank" and codes.bank_reason("00051") == "" and codes.bank_reason(None) == ""
+    assert (
+        codes.bank_reason("001ZZ") == "bank"
+        and codes.bank_reason("00051") == ""
+        and codes.bank_reason(None) == ""
+    )
     assert codes.page_reason("00040") == "no_3ds" and codes.page_reason("whatever") == "other"
     assert codes.direct_reason("00105") == "do_not_honour" and codes.direct_reason("00018") == "not_found"
     assert codes.direct_reason("77777") == "other"
@@ -120,7 +139,13 @@ def test_sequences_end_accepted_and_no_step_before_is(sequence):
 
 
 def question(kind="refund", **values):
-    given_values = {"kind": kind, "number": 42, "date": "21112026101530", "call": "30310733", "transaction": "13957441"}
+    given_values = {
+        "kind": kind,
+        "number": 42,
+        "date": "21112026101530",
+        "call": "30310733",
+        "transaction": "13957441",
+    }
     if kind != "inquiry":
         given_values.update(amount=1000, currency="EUR", reference="S00042-1")
     return Question(**{**given_values, **values})
@@ -191,7 +216,9 @@ def test_passwords_that_are_none(password):
     assert caught.value.code == "password" and password not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", [name for name, sample in SAMPLES.items() if sample["direction"] == "response"])
+@pytest.mark.parametrize(
+    "name", [name for name, sample in SAMPLES.items() if sample["direction"] == "response"]
+)
 def test_recorded_responses(name):
     found = direct.read(SAMPLES[name]["raw"].encode("latin-1"))
     assert found.code in ("00000", "00015", "00016") and found.text
@@ -199,8 +226,19 @@ def test_recorded_responses(name):
         assert found.text == "Demande traitée avec succès" and found.authorisation == "XXXXXX"
 
 
-@pytest.mark.parametrize("body", [None, "CODEREPONSE=00000", b"", b"CODEREPONSE=", b"CODEREPONSE=0", b"<html>",
-                                  b"CODEREPONSE=00000&CODEREPONSE=00000", b"x" * 70000])
+@pytest.mark.parametrize(
+    "body",
+    [
+        None,
+        "CODEREPONSE=00000",
+        b"",
+        b"CODEREPONSE=",
+        b"CODEREPONSE=0",
+        b"<html>",
+        b"CODEREPONSE=00000&CODEREPONSE=00000",
+        b"x" * 70000,
+    ],
+)
 def test_responses_that_are_none(body):
     with pytest.raises(ProtocolError):
         direct.read(body)
@@ -216,7 +254,13 @@ def test_reading_a_response_gives_one_or_a_protocol_error(body):
 
 
 def reply(**values):
-    base = {"code": "00000", "number": "0000000042", "site": "1999888", "rank": "32", "transaction": "0013957441"}
+    base = {
+        "code": "00000",
+        "number": "0000000042",
+        "site": "1999888",
+        "rank": "32",
+        "transaction": "0013957441",
+    }
     return DirectAnswer(**{**base, **values})
 
 
@@ -247,8 +291,16 @@ def test_conclusions(values, state, reason):
 
 @pytest.mark.parametrize(
     ("status", "word"),
-    [("Remboursé", "refunded"), ("ANNULÉ", "cancelled"), ("Autorisé", "authorised"), ("Capturé", "captured"),
-     ("Crédit", "credited"), ("Refusé", "refused"), ("Autre", ""), ("", "")],
+    [
+        ("Remboursé", "refunded"),
+        ("ANNULÉ", "cancelled"),
+        ("Autorisé", "authorised"),
+        ("Capturé", "captured"),
+        ("Crédit", "credited"),
+        ("Refusé", "refused"),
+        ("Autre", ""),
+        ("", ""),
+    ],
 )
 def test_status_words(status, word):
     assert direct.status_of(reply(status=status)) == word
@@ -277,11 +329,15 @@ def test_inquiry_about_a_payment(status, verdict):
     ("kind", "status", "whole", "long_ago", "state"),
     [
         ("refund", "Remboursé", True, False, "approved"),
-        ("refund", "Crédit", False, False, "approved"),
+        ("refund", "Crédit", True, False, "approved"),
+        ("refund", "Crédit", False, False, None),
+        ("refund", "Remboursé", False, True, None),
         ("refund", "Capturé", True, True, "failed"),
         ("refund", "Capturé", True, False, None),
         ("refund", "Capturé", False, True, None),
-        ("refund", "Annulé", True, True, None),
+        ("refund", "Annulé", True, False, "approved"),
+        ("refund", "Refusé", True, True, None),
+        ("refund", "Autorisé", True, True, "failed"),
         ("cancel", "Annulé", True, False, "approved"),
         ("cancel", "Autorisé", True, True, "failed"),
         ("capture", "Capturé", True, False, "approved"),

@@ -17,7 +17,9 @@ from paybox.signature import sign_request
 
 KEY = json.loads((Path(__file__).parent / "data" / "paybox.json").read_text())["test_hmac_key"]
 MERCHANT = Merchant("1999888", "32", "110647233", KEY)
-ADDRESSES = Addresses(*(f"https://odoo.example.com/payment/paybox/{name}" for name in ("a", "b", "c", "d", "e")))
+ADDRESSES = Addresses(
+    *(f"https://odoo.example.com/payment/paybox/{name}" for name in ("a", "b", "c", "d", "e"))
+)
 
 
 def payment(**values):
@@ -62,8 +64,14 @@ def test_form_is_signed_in_its_order_and_names_all_that_is_mandatory():
 
 @pytest.mark.parametrize(
     ("amount", "currency", "total", "number"),
-    [(1999, "EUR", "1999", "978"), (25, "EUR", "025", "978"), (1, "EUR", "001", "978"), (500, "JPY", "500", "392"),
-     (12345, "TND", "12345", "788"), (9999999999, "USD", "9999999999", "840")],
+    [
+        (1999, "EUR", "1999", "978"),
+        (25, "EUR", "025", "978"),
+        (1, "EUR", "001", "978"),
+        (500, "JPY", "500", "392"),
+        (12345, "TND", "12345", "788"),
+        (9999999999, "USD", "9999999999", "840"),
+    ],
 )
 def test_amounts(amount, currency, total, number):
     found = fields(amount=amount, currency=currency)
@@ -82,7 +90,9 @@ def test_currencies_that_are_none(currency):
 
 def test_read_amount():
     assert [money.read_amount(text) for text in ("12000", "025", "0")] == [12000, 25, 0]
-    assert [money.read_amount(text) for text in ("", "-1", "1.0", "1_0", " 1", "١", "1" * 11, None)] == [None] * 8
+    assert [money.read_amount(text) for text in ("", "-1", "1.0", "1_0", " 1", "١", "1" * 11, None)] == [
+        None
+    ] * 8
 
 
 @pytest.mark.parametrize(
@@ -91,9 +101,16 @@ def test_read_amount():
         ("site", ["1999888"], ["199988", "19998888", "199988A", "", None, "１９９９８８８"]),
         ("rank", ["32", "001"], ["3", "0001", "AB", "", None]),
         ("identifier", ["2", "110647233"], ["1234567890", "x", "", None]),
-        ("reference", ["INV/2026/00042-1", "S00042_1.a", "x" * 250], ["", "a b", "é", "a+b", "a&b", "x" * 251, None]),
-        ("email", ["a@b.fr", "claire.d+x@example.com"], ["ab.fr", "a@b", "a@.", "a b@c.fr", "é@b.fr", "a@b.f\n",
-                                                          "x" * 120 + "@b.fr", None]),
+        (
+            "reference",
+            ["INV/2026/00042-1", "S00042_1.a", "x" * 250],
+            ["", "a b", "é", "a+b", "a&b", "x" * 251, None],
+        ),
+        (
+            "email",
+            ["a@b.fr", "claire.d+x@example.com"],
+            ["ab.fr", "a@b", "a@.", "a b@c.fr", "é@b.fr", "a@b.f\n", "x" * 120 + "@b.fr", None],
+        ),
         ("time", ["2026-11-21T10:15:30+01:00", "2026-11-21T10:15:30Z"], ["2026-11-21 10:15:30", "", None]),
     ],
 )
@@ -107,14 +124,29 @@ def test_formats(name, good, bad):
 
 
 def test_is_reference_and_is_email():
-    assert page.is_reference("S00042-1") and not page.is_reference("Facture n° 3") and not page.is_reference(None)
+    assert (
+        page.is_reference("S00042-1")
+        and not page.is_reference("Facture n° 3")
+        and not page.is_reference(None)
+    )
     assert page.is_email("a@b.fr") and not page.is_email("") and not page.is_email(None)
 
 
 @pytest.mark.parametrize(
     "address",
-    ["", "/payment", "ftp://x/", "https://", "https://x/" + "a" * 150, "https://x/?a=1", "https://x/#a",
-     "https://x/é", "https://[x/", None, "https://x/a b"],
+    [
+        "",
+        "/payment",
+        "ftp://x/",
+        "https://",
+        "https://x/" + "a" * 150,
+        "https://x/?a=1",
+        "https://x/#a",
+        "https://x/é",
+        "https://[x/",
+        None,
+        "https://x/a b",
+    ],
 )
 def test_addresses_that_are_none(address):
     refused("url", addresses=Addresses(*[*(["https://x/a"] * 4), address]))
@@ -160,8 +192,17 @@ def test_bad_key_is_never_repeated():
 
 
 LIMITS = {"FirstName": 22, "LastName": 22, "Address1": 50, "Address2": 50, "ZipCode": 10, "City": 50}
-ORDER = ["FirstName", "LastName", "Address1", "Address2", "ZipCode", "City", "CountryCode",
-         "CountryCodeMobilePhone", "MobilePhone"]
+ORDER = [
+    "FirstName",
+    "LastName",
+    "Address1",
+    "Address2",
+    "ZipCode",
+    "City",
+    "CountryCode",
+    "CountryCodeMobilePhone",
+    "MobilePhone",
+]
 
 
 def parsed(text):
@@ -171,8 +212,16 @@ def parsed(text):
 
 
 def test_billing_of_a_person():
-    claire = Buyer("Hélène-Zoé", "Œuvrard & Ñandú", "3 place Bellecour\nbât. <B>", "étage 2", "69002", "Lyon",
-                   ("FR",), ("06 12 34 56 78",))
+    claire = Buyer(
+        "Hélène-Zoé",
+        "Œuvrard & Ñandú",
+        "3 place Bellecour\nbât. <B>",
+        "étage 2",
+        "69002",
+        "Lyon",
+        ("FR",),
+        ("06 12 34 56 78",),
+    )
     values, _order = parsed(billing(claire))
     assert values == {
         "FirstName": "Helene-Zoe",
@@ -188,7 +237,9 @@ def test_billing_of_a_person():
 
 
 def test_billing_of_a_company_and_of_nobody():
-    values, _order = parsed(billing(Buyer(last_name="ACME SARL", street2="BP 3", countries=("XX", None, "be"))))
+    values, _order = parsed(
+        billing(Buyer(last_name="ACME SARL", street2="BP 3", countries=("XX", None, "be")))
+    )
     assert (values["FirstName"], values["LastName"]) == ("ACME SARL", "ACME SARL")
     assert (values["Address1"], values["CountryCode"]) == ("BP 3", "056")
     assert "Address2" not in values and "MobilePhone" not in values
@@ -248,7 +299,9 @@ def test_countries_and_plain():
     assert plain("日本", 10) == ""
 
 
-@pytest.mark.parametrize(("quantity", "number"), [(1, 1), (99, 99), (0, 1), (-3, 1), (250, 99), (None, 1), (2.5, 1)])
+@pytest.mark.parametrize(
+    ("quantity", "number"), [(1, 1), (99, 99), (0, 1), (-3, 1), (250, 99), (None, 1), (2.5, 1)]
+)
 def test_shopping_cart(quantity, number):
     root = etree.fromstring(shopping_cart(quantity).encode())
     assert root.findtext("total/totalQuantity") == str(number)
@@ -263,15 +316,26 @@ def test_platforms():
     live = platform.platform("etransactions", False)
     assert live.pages == ("https://tpeweb.e-transactions.fr", "https://tpeweb1.e-transactions.fr")
     assert live.direct == ("https://ppps.e-transactions.fr", "https://ppps1.e-transactions.fr")
-    own = platform.platform("custom", False, "pay.example.com", "http://127.0.0.1:9/", "direct.example.com:444")
+    own = platform.platform(
+        "custom", False, "pay.example.com", "http://127.0.0.1:9/", "direct.example.com:444"
+    )
     assert own.pages == ("https://pay.example.com", "http://127.0.0.1:9")
     assert own.direct == ("https://direct.example.com:444",)
     assert platform.platform("custom", True, "pay.example.com").direct == ("https://pay.example.com",)
 
 
-@pytest.mark.parametrize("values", [("other", True), ("custom", True), ("custom", False, "a b"),
-                                    ("custom", True, "ftp://x"), ("custom", True, "x:99999"),
-                                    ("custom", True, "x/y"), ("custom", True, 5)])
+@pytest.mark.parametrize(
+    "values",
+    [
+        ("other", True),
+        ("custom", True),
+        ("custom", False, "a b"),
+        ("custom", True, "ftp://x"),
+        ("custom", True, "x:99999"),
+        ("custom", True, "x/y"),
+        ("custom", True, 5),
+    ],
+)
 def test_platforms_that_are_none(values):
     with pytest.raises(ProtocolError):
         platform.platform(*values)
@@ -296,8 +360,17 @@ def test_availability(text, good):
 
 @pytest.mark.parametrize(
     ("address", "good"),
-    [("https://x/", True), ("http://x/a", True), ("https://x:8443/", False), ("http://x:8085/", True),
-     ("https://", False), ("ftp://x/", False), ("https://x:99999/", False), (None, False), ("x", False)],
+    [
+        ("https://x/", True),
+        ("http://x/a", True),
+        ("https://x:8443/", False),
+        ("http://x:8085/", True),
+        ("https://", False),
+        ("ftp://x/", False),
+        ("https://x:99999/", False),
+        (None, False),
+        ("x", False),
+    ],
 )
 def test_ports_that_the_platform_calls(address, good):
     assert platform.can_be_notified(address) is good

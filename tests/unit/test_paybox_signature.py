@@ -162,7 +162,11 @@ def test_keys_that_are_none_match_nothing():
 
 
 def test_short_key_is_refused():
-    short = "-----BEGIN PUBLIC KEY-----\nMFwwDQYJKoZIhvcNAQEBBQADSwAwSAJBAKj34GkxFhD90vcNLYLInFEX6Ppy1tPf9Cnzj4p4WGeKLs1Pt8QuKUpRKfFLfRYC9AIKjbJTWit+CqvjWYzvQwECAwEAAQ==\n-----END PUBLIC KEY-----"
+    data = (
+        "MFwwDQYJKoZIhvcNAQEBBQADSwAwSAJBAKj34GkxFhD90vcNLYLInFEX6Ppy1tPf9Cnzj4p4WGeKLs1Pt8QuKUpRKfFL"
+        "fRYC9AIKjbJTWit+CqvjWYzvQwECAwEAAQ=="
+    )
+    short = f"-----BEGIN PUBLIC KEY-----\n{data}\n-----END PUBLIC KEY-----"
     with pytest.raises(ProtocolError) as caught:
         split_keys(short)
     assert caught.value.code == "public_key"

@@ -1,5 +1,6 @@
 """The room and the simulator, written apart, understand each other; and the simulator is as strict."""
 
+import importlib.util
 import sys
 import urllib.error
 import urllib.request
@@ -8,16 +9,14 @@ from urllib.parse import urlencode
 
 import pytest
 
-ADDON = Path(__file__).resolve().parents[2] / "payment_paybox"
-sys.path.insert(1, str(ADDON / "tests"))
-import importlib.util
-
 from paybox import direct
 from paybox.answer import read
 from paybox.buyer import Buyer
 from paybox.page import SIGNATURE, Addresses, Merchant, Options, Payment, form
+from paybox.platform import is_available
 from paybox.signature import signed_part
 
+ADDON = Path(__file__).resolve().parents[2] / "payment_paybox"
 SPEC = importlib.util.spec_from_file_location("paybox_simulator", ADDON / "tests" / "simulator.py")
 simulator = importlib.util.module_from_spec(SPEC)
 sys.modules["paybox_simulator"] = simulator  # its dataclasses look there
@@ -36,8 +35,15 @@ def sim():
 
 
 def fields(options=None, **values):
-    payment = {"amount": 12000, "currency": "EUR", "reference": "INV/2026/00042-1", "email": "a@b.fr",
-               "time": "2026-11-21T10:15:30+01:00", "buyer": BUYER, **values}
+    payment = {
+        "amount": 12000,
+        "currency": "EUR",
+        "reference": "INV/2026/00042-1",
+        "email": "a@b.fr",
+        "time": "2026-11-21T10:15:30+01:00",
+        "buyer": BUYER,
+        **values,
+    }
     return form(MERCHANT, Payment(**payment), ADDRESSES, options)
 
 
@@ -51,8 +57,14 @@ def answers(sim):
 def ask(sim, kind, number=1, password="", **values):
     charge = sim.charges[-1]
     money = {} if kind == "inquiry" else {"amount": 12000, "currency": "EUR", "reference": "R-1"}
-    question = direct.Question(kind=kind, number=number, date="21112026101530", call=str(charge.call),
-                               transaction=str(charge.transaction), **{**money, **values})
+    question = direct.Question(
+        kind=kind,
+        number=number,
+        date="21112026101530",
+        call=str(charge.call),
+        transaction=str(charge.transaction),
+        **{**money, **values},
+    )
     body = direct.build(MERCHANT, question, password)
     with urllib.request.urlopen(f"{sim.url}/PPPS.php", body, timeout=5) as answer:
         return question, direct.read(answer.read())
@@ -82,8 +94,11 @@ def test_three_refusals_end_the_visit(sim):
 
 @pytest.mark.parametrize(
     ("choice", "address", "outcome"),
-    [("cancel", ADDRESSES.cancelled, "cancelled"), ("pending", ADDRESSES.waiting, "pending"),
-     ("timeout", ADDRESSES.refused, "cancelled")],
+    [
+        ("cancel", ADDRESSES.cancelled, "cancelled"),
+        ("pending", ADDRESSES.waiting, "pending"),
+        ("timeout", ADDRESSES.refused, "cancelled"),
+    ],
 )
 def test_other_ends(sim, choice, address, outcome):
     assert sim.attempt(sim.open(fields()), choice).startswith(address)
@@ -124,8 +139,13 @@ def test_forms_it_refuses(sim, name):
 
 
 def test_every_option_is_accepted(sim):
-    for options in (Options(capture="manual"), Options(capture="deferred", days=2), Options(responsive=True),
-                    Options(algorithm="SHA256"), Options(language="GBR", authentication="04")):
+    for options in (
+        Options(capture="manual"),
+        Options(capture="deferred", days=2),
+        Options(responsive=True),
+        Options(algorithm="SHA256"),
+        Options(language="GBR", authentication="04"),
+    ):
         assert not sim.open(fields(options, reference=f"R{id(options)}")).over
 
 
@@ -139,8 +159,6 @@ def test_page_of_a_person(sim):
 
 
 def test_availability(sim):
-    from paybox.platform import is_available
-
     def page(address):
         with urllib.request.urlopen(f"{address}/load.html", timeout=5) as answer:
             return answer.read()
