@@ -55,6 +55,7 @@ class TestDirect(PayboxCase):
         self.assertEqual((payment.payment_type, payment.amount), ("outbound", 60))
         self.assertIn("Refund accepted", self.chatter(self.bill))
         self.assertEqual(self.operation(self.tx).refundable_amount, 60)
+        self.assertEqual((self.operation(self.tx).moved_amount, operation.moved_amount), (120, -60))
 
     def test_two_halves_and_no_third(self):
         self.refund(60)

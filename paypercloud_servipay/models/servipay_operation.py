@@ -144,6 +144,12 @@ class ServipayOperation(models.Model):
     external_ref = fields.Char("Provider's reference", readonly=True, copy=False, index="btree_not_null")
     raw_state = fields.Char("Provider's status word", readonly=True, copy=False)
     approved_amount = fields.Monetary(readonly=True, copy=False)
+    moved_amount = fields.Monetary(
+        "Money moved",
+        compute="_compute_moved_amount",
+        store=True,
+        help="What was taken, or with a minus given back; nothing while it is not certain.",
+    )
     tip_amount = fields.Monetary("Tip", readonly=True, copy=False)
     refunded_amount = fields.Monetary(compute="_compute_refunded_amount", compute_sudo=True)
     refundable_amount = fields.Monetary(
@@ -223,6 +229,13 @@ class ServipayOperation(models.Model):
             paid = operation.kind in PAYMENTS and operation.state == "approved"
             left = operation._settled_amount() - operation.refunded_amount if paid else 0
             operation.refundable_amount = max(left, 0)
+
+    @api.depends("state", "kind", "amount", "approved_amount")
+    def _compute_moved_amount(self):
+        signs = {"purchase": 1, "capture": 1, "refund": -1}
+        for operation in self:
+            sign = signs.get(operation.kind, 0) if operation.state == "approved" else 0
+            operation.moved_amount = sign * operation._settled_amount()
 
     def _compute_counts(self):
         logs = self.env["servipay.api.log"]._read_group(
