@@ -274,7 +274,7 @@ def test_partial_payment(customer, shop, suite, platform):
         model="payment.link.wizard",
         method="create",
         args=[{**names, "partner_id": shop.partner, "currency_id": currency, "amount_max": 120}],
-        kwargs={"context": {"active_id": invoice, "active_model": "account.move"}},
+        kwargs={},  # an active record would ask 18.0 for instalments that this invoice has not
     )
     wizard = wizard[0] if isinstance(wizard, list) else wizard
     link = shop.read("payment.link.wizard", wizard, "link")["link"]
