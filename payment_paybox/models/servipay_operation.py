@@ -322,7 +322,10 @@ class ServipayOperation(models.Model):
 
     @api.model
     def _paybox_cron_pending(self):
-        """Tell once about each payment that has been pending for longer than its provider allows."""
+        """Tell once about each payment that has been pending for longer than its provider allows.
+
+        And end what was never sent."""
+        self.env["payment.transaction"]._servipay_cron_unsent()
         domain = [
             ("provider", "=", "paybox"),
             ("state", "in", ("pending", "unknown")),

@@ -1,6 +1,7 @@
 """PPPS: refund, capture, cancel; and what happens when nobody knows what happened."""
 
 from datetime import timedelta
+from unittest.mock import patch
 
 from odoo import fields
 from odoo.tests import tagged
@@ -8,6 +9,7 @@ from odoo.tools import mute_logger
 
 from .common import PayboxCase
 
+FLOW = "odoo.addons.paypercloud_servipay.models.servipay_payment_flow"
 CLIENT = "odoo.addons.paypercloud_servipay.models.http_client"
 
 
@@ -135,6 +137,24 @@ class TestDirect(PayboxCase):
         operation._resolve("approved", "seen in the back office")
         self.assertEqual(child.state, "done")
         self.assertEqual(self.simulator.refunded(self.tx.reference), 6000)
+
+    def test_process_that_died_before_sending(self):
+        with patch(f"{FLOW}.send_movement"):
+            child = self.refund(60)
+            other = self.refund(10)
+        other._servipay_open_movement("refund")
+        self.env["servipay.operation"].sudo()._paybox_cron_pending()
+        self.assertEqual((child.state, other.state), ("draft", "draft"))
+        self.env.cr.execute(
+            "UPDATE payment_transaction SET create_date = create_date - interval '1 hour' WHERE id IN %s",
+            [(child.id, other.id)],
+        )
+        self.env.invalidate_all()
+        self.env["servipay.operation"].sudo()._paybox_cron_pending()
+        self.assertEqual((child.state, other.state), ("error", "error"))
+        self.assertEqual(self.operation(other, movement=True).state, "cancelled")
+        self.assertFalse(self.simulator.requests)
+        self.assertEqual(self.refund(120).state, "done")
 
     def test_uncertain_answers(self):
         for fault in ("garbage", "98_after", "other_amount"):

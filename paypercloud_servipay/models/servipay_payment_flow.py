@@ -1,6 +1,6 @@
 from datetime import timedelta
 
-from odoo import _, fields, models
+from odoo import _, api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import config
 
@@ -12,6 +12,7 @@ from .own_transaction import after_commit, in_own_transaction
 
 _logger = get_logger(__name__)
 
+UNSENT_AFTER = timedelta(minutes=15)  # sending takes less than a minute
 BOOK_AFTER = 5  # seconds: the browser, when it comes back, books at once
 MOVEMENTS = ("refund", "capture", "void")
 
@@ -121,6 +122,25 @@ class ServipayPaymentFlow(models.AbstractModel):
         except UserError as error:
             self._servipay_fail(str(error))
             return False
+
+    @api.model
+    def _servipay_cron_unsent(self):
+        """End movements that were asked for and never sent: the process died right after the commit.
+
+        What was sent has an operation that was claimed before, and is never touched here."""
+        domain = [
+            ("state", "=", "draft"),
+            ("source_transaction_id", "!=", False),
+            ("provider_code", "in", list(self._servipay_codes())),
+            ("create_date", "<", fields.Datetime.now() - UNSENT_AFTER),
+        ]
+        for transaction in self.search(domain):
+            operation = transaction._servipay_operation(movement=True)
+            if operation:
+                operation._claim_cancel()  # a draft is cancelled, anything else stays
+            if not operation or operation.state == "cancelled":
+                words = _("Odoo was interrupted before this was sent. No money was moved: start it again.")
+                transaction._servipay_fail(words)
 
     def _servipay_key(self, kind):
         """Return the key of a movement: one per child; of a payment itself a new one after a refusal."""
