@@ -1,7 +1,6 @@
-import logging
-
 from odoo import api, models
 
+from odoo.addons.paypercloud_servipay.api.masking import get_logger
 from odoo.addons.paypercloud_servipay.models.own_transaction import in_own_transaction
 
 from ..paybox import answer as answers
@@ -9,7 +8,7 @@ from ..paybox.errors import ProtocolError
 from ..paybox.page import SIGNATURE
 from ..paybox.signature import signed_part
 
-_logger = logging.getLogger(__name__)
+_logger = get_logger(__name__)
 
 
 class ServipayNotification(models.Model):

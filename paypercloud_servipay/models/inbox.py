@@ -6,16 +6,16 @@ that are here already wait for a quiet moment. Whatever ends the process, the me
 scheduled job applies them.
 """
 
-import logging
 import queue
 import threading
 import time
 
 from odoo.modules import module as odoo_module
 
+from ..api.masking import get_logger
 from .own_transaction import Detached
 
-_logger = logging.getLogger(__name__)
+_logger = get_logger(__name__)
 
 MOST_WAITING = 1000  # beyond that the scheduled job takes over
 IDLE_SECONDS = 30  # a quiet process keeps no thread
