@@ -64,5 +64,7 @@ if "worldline" in dict(env["payment.provider"]._fields["code"].selection):
     )
 with open(os.environ["SERVIPAY_TARGET"], "w") as target:
     json.dump(references, target)
+# booking is the same job of Odoo for both, and would run into the next measurement
+env.ref("payment.cron_post_process_payment_tx").active = False
 env.cr.commit()
 print("done")
