@@ -19,6 +19,8 @@ _logger = get_logger(__name__)
 MAX_BODY = 256 * 1024  # bytes; larger messages are refused before they get here
 # What nobody vouches for is kept for a look, but must not fill the disk: rows per minute and process.
 UNVERIFIED_PER_MINUTE = 20
+# Whoever stored a message applies it soon; the job is for what was left behind, not a second one beside it.
+JOB_AFTER = timedelta(seconds=30)
 RETRY_MINUTES = (1, 5, 15, 60, 360)
 REJECTED_DAYS = 30  # what nobody vouched for is only there to be looked at
 SETTLED_DAYS = 400  # a copy of a message that comes after a year is new, and finds its operation settled
@@ -121,7 +123,7 @@ class ServipayNotification(models.Model):
             dedupe_key=dedupe_key,
             verified=verified,
             state="received" if verified else "rejected",
-            next_attempt_at=fields.Datetime.now() if verified else False,
+            next_attempt_at=fields.Datetime.now() + JOB_AFTER if verified else False,
         )
         return in_own_transaction(self.env, lambda env: env["servipay.notification"]._insert_once(values))
 

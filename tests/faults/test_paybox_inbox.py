@@ -142,7 +142,7 @@ def test_killed_between_storing_and_applying(suite):
 
     suite.server.configuration["max_cron_threads"] = 1
     suite.server.start(fresh_log=False)
-    suite.wait_until(lambda: payment.state() == (["processed"], "done", 1), 150, "the job's work")
+    suite.wait_until(lambda: payment.state() == (["processed"], "done", 1), 240, "the job's work")
     payment.call("notify", reference=payment.facts["reference"])
     assert payment.state() == (["processed"], "done", 1)
 
