@@ -139,7 +139,10 @@ def _suggestions(context):
         tries.append(
             "in a second tab pay with the same card meanwhile; reload the page in the middle; cancel"
         )
-    tries.append("log in as portal: open the invoice and look at how it can be paid")
+    if "payment_paybox" in context.addons():
+        tries.append("log in as portal: open the invoice, pay it with Paybox on the simulator's page")
+    else:
+        tries.append("log in as portal: open the invoice and look at how it can be paid")
     return tries
 
 

@@ -7,6 +7,7 @@ and uses only groups that exist, so it serves every series and every set of addo
 
 import json
 import os
+import urllib.request
 
 from odoo import fields
 
@@ -162,11 +163,52 @@ def configure_paypercloud(facts):
     )
 
 
+def fetch(url):
+    """Return what a simulator's control address answers, as text."""
+    with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310  (loopback)
+        return answer.read().decode()
+
+
+def configure_paybox(facts, accountant):
+    """Let the portal's customers pay their invoices on the Paybox simulator's page."""
+    env["ir.config_parameter"].set_param("account_payment.enable_portal_payment", True)
+    provider = env["payment.provider"].search(
+        [("code", "=", "paybox"), ("company_id", "=", company.id)], limit=1
+    )
+    state = json.loads(fetch(f"{facts['url']}/_simulator/state"))
+    provider.write(
+        {
+            "paybox_brand": "custom",
+            "paybox_host": facts["url"],
+            "paybox_backup_host": state["backup"],
+            "paybox_direct_host": facts["url"],
+            "paybox_allow_private": True,
+            "paybox_site": "1999888",
+            "paybox_rank": "32",
+            "paybox_identifier": "110647233",
+            "paybox_key_test": "0123456789ABCDEF" * 8,
+            "paybox_public_keys": fetch(f"{facts['url']}/_simulator/key.pem"),
+            "paybox_email": "bonjour@example.com",
+            "paybox_alert_user_ids": [(6, 0, accountant.ids)],
+            "state": "test",
+            "is_published": True,
+        }
+    )
+    journals = env["account.journal"].search(
+        [("type", "=", "bank"), ("company_id", "=", company.id)], limit=1
+    )
+    provider.journal_id = journals
+    env.ref("payment.payment_method_card").active = True
+
+
 make_company()
 customer = make_people()
 make_shop()
 make_invoice(customer)
 if "paypercloud_servipay" in SIMULATORS:
     configure_paypercloud(SIMULATORS["paypercloud_servipay"])
+if "payment_paybox" in SIMULATORS:
+    accountant = env["res.users"].search([("login", "=", "accountant")])
+    configure_paybox(SIMULATORS["payment_paybox"], accountant)
 env.cr.commit()
 print("done")

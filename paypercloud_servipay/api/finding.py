@@ -16,6 +16,7 @@ class Finding:
     :param mismatches: differences between what was asked and what the answer states; any of them bars
         "approved"
     :param latency: milliseconds of the last answer, None when there was none
+    :param later_attempt: a signed message about a new attempt of the same customer, which overrules a refusal
     """
 
     state: str | None
@@ -24,3 +25,4 @@ class Finding:
     values: dict = field(default_factory=dict)
     mismatches: tuple = ()
     latency: float | None = None
+    later_attempt: bool = False

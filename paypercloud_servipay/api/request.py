@@ -28,7 +28,8 @@ class Request:
     path    str, with the profile's base path, percent-encoded
     query   list of (name, value) str pairs, not yet encoded
     body    bytes of JSON, or None
-    retry   "always": may be repeated even when it may have arrived; "not_sent": only when it provably did not
+    retry   "always": may be repeated even when it may have arrived; "not_sent": only when it provably did
+            not; "never": the caller has another address to try
     Headers and body are not printed: the first holds the key, the second a customer's reference.
     """
 

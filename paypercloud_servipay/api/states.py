@@ -35,6 +35,10 @@ _BY_PERSON = {
     "draft": frozenset({"cancelled"}),
     "unknown": frozenset({"approved", "declined", "cancelled", "failed"}),
 }
+# A hosted page lets a customer try again: a signed message about a later attempt overrules a refusal.
+_BY_ATTEMPT = dict.fromkeys(
+    ("declined", "cancelled", "failed"), frozenset({"approved", "pending", "unknown"})
+)
 # A refusal that the provider contradicted later: the model flags it, a named person decides.
 _CONTRADICTED = frozenset({"declined", "cancelled", "failed"})
 
@@ -52,15 +56,17 @@ UNKNOWN_DELAY_LAST = 6 * 3600
 def allowed(old, new, by="provider", contradicted=False):
     """Whether an operation may go from state `old` to `new` (str); False for anything not listed.
 
-    by            "provider": what the provider, or our own exchange with it, shows; "person": a decision
+    by            "provider": what the provider, or our own exchange with it, shows; "attempt": what its
+                  signed message tells about a later attempt of the same customer; "person": a decision
     contradicted  True when the provider reported the contrary after a refusal had been recorded; it lets
                   a person, and only a person, set declined/cancelled/failed to approved
     The same state again is no change and not allowed: the caller leaves the record alone.
     """
     if not isinstance(old, str) or not isinstance(new, str):
         return False
-    if by == "provider":
-        return new in _BY_PROVIDER.get(old, ())
+    if by in ("provider", "attempt"):
+        more = _BY_ATTEMPT.get(old, ()) if by == "attempt" else ()
+        return new in _BY_PROVIDER.get(old, ()) or new in more
     if by != "person":
         return False
     if contradicted is True and old in _CONTRADICTED:

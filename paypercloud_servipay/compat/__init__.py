@@ -25,4 +25,5 @@ def check_access(records, operation):
 
 
 from . import groups  # noqa: E402  (models of this package need SERIES)
+from . import payment  # noqa: E402
 from . import views  # noqa: E402

@@ -1,6 +1,7 @@
 from . import secret_box
 from . import res_company
 from . import res_config_settings
+from . import servipay_alert
 from . import servipay_api_log
 from . import servipay_api_profile
 from . import servipay_notification
@@ -10,3 +11,4 @@ from . import servipay_operation_paypercloud
 from . import servipay_operation_total
 from . import servipay_sentence
 from . import servipay_terminal
+from . import servipay_payment_flow

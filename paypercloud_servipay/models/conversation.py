@@ -48,7 +48,7 @@ class Conversation:
     def perform(self, step):
         """Plan in the database, speak without a cursor, apply in the database.
 
-        What was said may be a Finding, or one with a callable for what can wait until a till knows (a log row).
+        What was said may be a Finding, or one with a callable for what can wait for the till (a log row).
         """
         plan = self.apart("_plan", step)
         said = plan() if callable(plan) else plan

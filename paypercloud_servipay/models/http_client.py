@@ -282,7 +282,7 @@ class HttpClient:
         return request.retry == "always" and response.status in RETRY_STATUS
 
     def _may_repeat(self, request, error):
-        if error.error_class in ("configuration", "undecodable"):
+        if request.retry == "never" or error.error_class in ("configuration", "undecodable"):
             return False
         return not error.sent or request.retry == "always"
 

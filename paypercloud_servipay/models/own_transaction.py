@@ -15,6 +15,7 @@ from psycopg2 import errorcodes
 from psycopg2.pool import PoolError
 
 from odoo import api
+from odoo.modules import module as odoo_module
 
 from ..api.masking import get_logger
 
@@ -97,6 +98,28 @@ def _turn():
             yield
         finally:
             _mine.turn = False
+
+
+def after_commit(env, work):
+    """Call ``work(env2)`` once the caller's transaction is committed, never when it is rolled back.
+
+    For what must not happen before the records that ask for it are there for good. ``env2`` is a
+    ``Detached``; within a test, which never commits, it is the caller's environment, here and now. What
+    ``work`` raises is logged: the request that asked has succeeded."""
+    if odoo_module.current_test:
+        env.flush_all()
+        work(env)
+        return
+    detached = Detached(env)
+
+    def run():
+        try:
+            work(detached)
+        except Exception:  # pylint: disable=broad-except
+            # what was to be done is in the database, and the scheduled jobs look there
+            _logger.exception("what was to follow a commit broke off")
+
+    env.cr.postcommit.add(run)
 
 
 class Detached:

@@ -11,6 +11,7 @@ from odoo import api, fields, models
 from ..api.masking import Masker, get_logger
 from ..compat import check_access
 from .access import check_manager
+from .inbox import apply_soon
 from .own_transaction import in_own_transaction
 
 _logger = get_logger(__name__)
@@ -18,6 +19,8 @@ _logger = get_logger(__name__)
 MAX_BODY = 256 * 1024  # bytes; larger messages are refused before they get here
 # What nobody vouches for is kept for a look, but must not fill the disk: rows per minute and process.
 UNVERIFIED_PER_MINUTE = 20
+# Whoever stored a message applies it soon; the job is for what was left behind, not a second one beside it.
+JOB_AFTER = timedelta(seconds=30)
 RETRY_MINUTES = (1, 5, 15, 60, 360)
 REJECTED_DAYS = 30  # what nobody vouched for is only there to be looked at
 SETTLED_DAYS = 400  # a copy of a message that comes after a year is new, and finds its operation settled
@@ -120,7 +123,7 @@ class ServipayNotification(models.Model):
             dedupe_key=dedupe_key,
             verified=verified,
             state="received" if verified else "rejected",
-            next_attempt_at=fields.Datetime.now() if verified else False,
+            next_attempt_at=fields.Datetime.now() + JOB_AFTER if verified else False,
         )
         return in_own_transaction(self.env, lambda env: env["servipay.notification"]._insert_once(values))
 
@@ -146,18 +149,12 @@ class ServipayNotification(models.Model):
     def _apply_once(self, replay=False):
         """Apply one message under its row lock; what fails stays in the inbox for the job and the button."""
         self.ensure_one()
-        try:
-            return in_own_transaction(
-                self.env, lambda env: env["servipay.notification"].browse(self.id)._apply_locked(replay)
-            )
-        except Exception as error:  # pylint: disable=broad-except
-            # whatever the handler raised, its transaction is gone and the message must not be
-            text = Masker().exception(error)
-            _logger.exception("notification %s could not be applied", self.id)
-            in_own_transaction(
-                self.env, lambda env: env["servipay.notification"].browse(self.id)._note_failure(text)
-            )
-            return False
+        return apply_notification(self.env, self.id, replay)
+
+    def _apply_soon(self):
+        """Apply one message in the background, once the caller has acknowledged it."""
+        self.ensure_one()
+        apply_soon(self.env, self.id, apply_notification)
 
     def _apply_locked(self, replay):
         self.env.cr.execute(
@@ -169,7 +166,7 @@ class ServipayNotification(models.Model):
         if not row or row[0] not in ("received", "failed", *(("processed", "duplicate") if replay else ())):
             return False
         self.invalidate_recordset()
-        handler = getattr(self, f"_{self.provider}_apply_notification")
+        handler = getattr(self, f"_{self.provider}_apply_notification")  # tells whether it changed anything
         changed = handler()
         self.write(
             {
@@ -181,6 +178,15 @@ class ServipayNotification(models.Model):
             }
         )
         return True
+
+    def _follow_up(self):
+        """Do what may follow an applied message: ``_<provider>_follow_notification``, where there is one.
+
+        In a transaction of its own: whether accounting goes well does not decide what became of the money.
+        """
+        hook = getattr(self, f"_{self.provider}_follow_notification", None)
+        if hook and self.state == "processed":
+            hook()
 
     def _note_failure(self, text):
         minutes = RETRY_MINUTES[min(self.attempts, len(RETRY_MINUTES) - 1)]
@@ -231,6 +237,33 @@ def _purge_batch(env):
         {"rejected": REJECTED_DAYS, "settled": SETTLED_DAYS, "batch": PURGE_BATCH},
     )
     return env.cr.rowcount
+
+
+def apply_notification(env, number, replay=False):
+    """Apply the notification with an id once, in transactions of its own; tells whether it was applied now.
+
+    :param env: an environment or a ``Detached``, so that it needs no request
+    """
+
+    def apart(method, *args):
+        return in_own_transaction(
+            env, lambda own: getattr(own["servipay.notification"].browse(number), method)(*args)
+        )
+
+    try:
+        applied = apart("_apply_locked", replay)
+    except Exception as error:  # pylint: disable=broad-except
+        # whatever the handler raised, its transaction is gone and the message must not be
+        text = Masker().exception(error)
+        _logger.exception("notification %s could not be applied", number)
+        apart("_note_failure", text)
+        return False
+    if applied:
+        try:
+            apart("_follow_up")
+        except Exception:  # pylint: disable=broad-except
+            _logger.exception("what follows notification %s has to be done by its scheduled job", number)
+    return applied
 
 
 def _room_for_unverified():

@@ -29,6 +29,8 @@ INTENT_FIELDS = (
     "original_id",
     "idempotency_key",
 )
+# What can be given back: money that was taken, or reserved.
+PAYMENTS = ("purchase", "capture", "authorisation")
 # How long a lost answer is looked for automatically; afterwards only a person or a notification can settle
 # it.
 GIVE_UP_AFTER = timedelta(days=7)
@@ -142,6 +144,12 @@ class ServipayOperation(models.Model):
     external_ref = fields.Char("Provider's reference", readonly=True, copy=False, index="btree_not_null")
     raw_state = fields.Char("Provider's status word", readonly=True, copy=False)
     approved_amount = fields.Monetary(readonly=True, copy=False)
+    moved_amount = fields.Monetary(
+        "Money moved",
+        compute="_compute_moved_amount",
+        store=True,
+        help="What was taken, or with a minus given back; nothing while it is not certain.",
+    )
     tip_amount = fields.Monetary("Tip", readonly=True, copy=False)
     refunded_amount = fields.Monetary(compute="_compute_refunded_amount", compute_sudo=True)
     refundable_amount = fields.Monetary(
@@ -192,6 +200,8 @@ class ServipayOperation(models.Model):
                 ON servipay_operation (terminal_id) WHERE state IN ('sent', 'pending', 'cancelling');
             CREATE UNIQUE INDEX IF NOT EXISTS servipay_operation_one_per_key
                 ON servipay_operation (company_id, idempotency_key);
+            CREATE INDEX IF NOT EXISTS servipay_operation_of_document
+                ON servipay_operation (res_model, res_id) WHERE res_id IS NOT NULL;
             CREATE INDEX IF NOT EXISTS servipay_operation_to_inquire
                 ON servipay_operation (next_inquiry_at) WHERE next_inquiry_at IS NOT NULL;
             """
@@ -204,20 +214,28 @@ class ServipayOperation(models.Model):
     @api.depends("child_ids.state", "child_ids.amount", "amount", "approved_amount", "state")
     def _compute_refunded_amount(self):
         for operation in self:
-            # what may have been given back counts as given back, until the contrary is certain
+            # what may have been given back counts as given back, until the contrary is certain; what was
+            # captured of an authorisation is not left of it either
+            using = ("void", "capture") if operation.kind == "authorisation" else ("refund", "void")
             taken = operation.child_ids.filtered(
-                lambda child: (
-                    child.kind in ("refund", "void")
-                    and child.state not in ("draft", "declined", "cancelled", "failed")
+                lambda child, using=using: (
+                    child.kind in using and child.state not in ("draft", "declined", "cancelled", "failed")
                 )
             )
             operation.refunded_amount = sum(
                 child.approved_amount if child.state == "approved" and child.approved_amount else child.amount
                 for child in taken
             )
-            paid = operation.kind in ("purchase", "capture") and operation.state == "approved"
+            paid = operation.kind in PAYMENTS and operation.state == "approved"
             left = operation._settled_amount() - operation.refunded_amount if paid else 0
             operation.refundable_amount = max(left, 0)
+
+    @api.depends("state", "kind", "amount", "approved_amount")
+    def _compute_moved_amount(self):
+        signs = {"purchase": 1, "capture": 1, "refund": -1}
+        for operation in self:
+            sign = signs.get(operation.kind, 0) if operation.state == "approved" else 0
+            operation.moved_amount = sign * operation._settled_amount()
 
     def _compute_counts(self):
         logs = self.env["servipay.api.log"]._read_group(
@@ -234,9 +252,7 @@ class ServipayOperation(models.Model):
             has_currency = bool(operation.currency_id)
             left = has_currency and not operation.currency_id.is_zero(operation.refundable_amount)
             operation.can_refund = operation.kind in ("purchase", "capture") and left
-            operation.can_void = operation.can_refund and operation.currency_id.is_zero(
-                operation.refunded_amount
-            )
+            operation.can_void = operation._is_whole()
             operation.can_resolve = operation.state == "unknown" or operation.contradicted
 
     @api.depends(
@@ -582,6 +598,7 @@ class ServipayOperation(models.Model):
         changes nothing."""
         self._lock()
         state, reason = finding.state, finding.reason
+        by = "attempt" if finding.later_attempt else "provider"
         if state == "approved" and finding.mismatches:
             state, reason = "unknown", "mismatch"
         self._keep_facts(finding)
@@ -590,10 +607,10 @@ class ServipayOperation(models.Model):
             self._move("unknown", reason="reversed_unseen")
         if step == "cancel" and state is None and self.state == "cancelling" and reason == "cancel_refused":
             self._move("pending", reason=reason, detail=finding.detail)
-        elif state is None or state == self.state or (state == "pending" and self.state != "sent"):
+        elif state is None or state == self.state or self._is_only_going_on(state, by):
             self._note_no_news(finding)
-        elif states.allowed(self.state, state):
-            self._move(state, reason=reason, detail=self._detail_of(finding))
+        elif states.allowed(self.state, state, by=by):
+            self._move(state, by=by, reason=reason, detail=self._detail_of(finding))
         elif finding.state != "unknown":
             self._flag_contradiction(finding)
         self._end_overdue()
@@ -604,6 +621,11 @@ class ServipayOperation(models.Model):
         silent = finding.reason in NO_ANSWER or (finding.state is None and not finding.reason)
         if self.terminal_id and (finding.latency is not None or (silent and finding.detail)):
             self.terminal_id._note_contact(finding.latency, self._detail_of(finding))
+
+    def _is_only_going_on(self, state, by):
+        """Tell whether "pending" is no news: it begins a dialogue or a new attempt, and ends nothing."""
+        begins = self.state == "sent" or (by == "attempt" and self.state in states.FINAL)
+        return state == "pending" and not begins
 
     def _keep_facts(self, finding):
         """Write the facts of an answer that this operation has a field for; never replace one by nothing."""
@@ -707,6 +729,19 @@ class ServipayOperation(models.Model):
         if state == "approved" and self.kind == "void" and self.original_id:
             self.original_id._lock()
             self.original_id._apply(Finding("reversed", "voided", self.name))
+        self._tell_document(state)
+
+    def _tell_document(self, state):
+        """Let the document that this operation is about follow it, in the same transaction."""
+        document = self._document()
+        if hasattr(document, "_servipay_follow"):
+            document._servipay_follow(self, state)
+
+    def _document(self):
+        """Return the record that this operation is about (None without one)."""
+        if not self.res_model or self.res_model not in self.env or not self.res_id:
+            return None
+        return self.env[self.res_model].browse(self.res_id).exists()
 
     def _resolve(self, outcome, reason):
         """Settle an unknown or contradicted operation by a named person's word.
@@ -804,12 +839,14 @@ class ServipayOperation(models.Model):
     def _check_refundable(self, values):
         """Lock the original and refuse to give back more than is left of it."""
         original = self.browse(values.get("original_id") or ())
-        if not original or values.get("kind") not in ("refund", "void"):
+        if not original or values.get("kind") not in ("refund", "void", "capture"):
             return
         wanted = values.get("amount") or 0
         problem = original._lock_to_give_back(values["kind"], wanted)
         if problem == "void":
             raise UserError(_("Only an approved payment of which nothing was refunded can be voided."))
+        if problem and values["kind"] == "capture":
+            raise UserError(_("More would be captured than is left of the authorisation. Nothing was sent."))
         if problem:
             raise UserError(
                 _(
@@ -826,9 +863,16 @@ class ServipayOperation(models.Model):
         # a refund changes no column of the original: without this a second one that waited for the lock would
         # still see the snapshot in which nothing was refunded; now it collides and is tried again
         self.env.cr.execute("UPDATE servipay_operation SET write_date = write_date WHERE id = %s", [self.id])
-        if kind == "void" and not self.can_void:
+        if kind == "void" and not self._is_whole():
             return "void"
         return "amount" if self.currency_id.compare_amounts(amount, self.refundable_amount) > 0 else ""
+
+    def _is_whole(self):
+        """Tell whether money was taken or reserved and nothing given back: only then it can be voided."""
+        self.ensure_one()
+        currency = self.currency_id
+        left = currency and not currency.is_zero(self.refundable_amount)
+        return self.kind in PAYMENTS and bool(left) and currency.is_zero(self.refunded_amount)
 
     def _settled_amount(self):
         """Return what was really paid: a terminal may approve less than was asked."""

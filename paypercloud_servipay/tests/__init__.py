@@ -1,4 +1,6 @@
 from . import test_access
+from . import test_afterwards
+from . import test_alert
 from . import test_api_log
 from . import test_api_profile
 from . import test_api_tester

@@ -77,6 +77,15 @@ def test_sets():
     assert len(states.STATES) == 10
 
 
+@pytest.mark.parametrize("old", states.STATES)
+@pytest.mark.parametrize("new", states.STATES)
+def test_a_later_attempt_overrules_a_refusal_and_nothing_else(old, new):
+    refused, news = ("declined", "cancelled", "failed"), ("approved", "pending", "unknown")
+    more = old in refused and new in news
+    assert states.allowed(old, new, by="attempt") is (more or states.allowed(old, new))
+    assert not more or not states.allowed(old, new)
+
+
 @pytest.mark.parametrize("state", sorted(states.IN_FLIGHT))
 def test_in_flight_is_asked_often_then_slower(state):
     assert [states.next_inquiry(n, state) for n in range(1, 18)] == [2] * 15 + [5, 5]

@@ -1,0 +1,21 @@
+{
+    "name": "Payment: Paybox",
+    "summary": "Online card payment of invoices through Paybox (Verifone) and Up2Pay e-Transactions",
+    "version": "1.0.0",
+    "category": "Accounting/Payment Providers",
+    "license": "LGPL-3",
+    "author": "Servipay payment suite developers",
+    "development_status": "Beta",
+    "depends": ["paypercloud_servipay", "account_payment"],
+    "external_dependencies": {"python": ["pycountry", "cryptography"]},
+    "data": [
+        "views/payment_templates.xml",
+        "views/payment_provider_views.xml",
+        "views/payment_transaction_views.xml",
+        "views/servipay_operation_views.xml",
+        "data/payment_provider.xml",
+        "data/ir_cron.xml",
+    ],
+    "post_init_hook": "post_init_hook",
+    "uninstall_hook": "uninstall_hook",
+}

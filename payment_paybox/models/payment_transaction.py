@@ -1,0 +1,235 @@
+import re
+from decimal import Decimal
+
+from odoo import _, api, fields, models
+from odoo.exceptions import ValidationError
+
+from ..paybox import buyer
+from ..paybox import page as pages
+from ..paybox.errors import ProtocolError
+
+
+class PaymentTransaction(models.Model):
+    _name = "payment.transaction"
+    _inherit = ["servipay.payment.flow", "payment.transaction"]
+
+    paybox_operation_count = fields.Integer(compute="_compute_paybox_operation_count", compute_sudo=True)
+
+    def _compute_paybox_operation_count(self):
+        operations = self.env["servipay.operation"]
+        for transaction in self:
+            transaction.paybox_operation_count = operations.search_count(transaction._paybox_operations())
+
+    def _paybox_operations(self):
+        numbers = [*self.ids, *self.child_transaction_ids.ids]
+        return [("res_model", "=", self._name), ("res_id", "in", numbers)]
+
+    def action_paybox_operations(self):
+        """Open the operations behind this transaction and its refunds."""
+        self.ensure_one()
+        action = self.env["ir.actions.act_window"]._for_xml_id(
+            "paypercloud_servipay.servipay_operation_action"
+        )
+        return {**action, "domain": self._paybox_operations(), "context": {}}
+
+    # ------------------------------------------------------------------
+    # Hooks of the shared flow
+    # ------------------------------------------------------------------
+
+    def _servipay_codes(self):
+        return super()._servipay_codes() | {"paybox"}
+
+    def _servipay_recipients(self):
+        if self.provider_code != "paybox":
+            return super()._servipay_recipients()
+        return self.provider_id.sudo()._paybox_recipients()
+
+    def _servipay_words(self, operation):
+        if self.provider_code != "paybox":
+            return super()._servipay_words(operation)
+        return operation._paybox_words()
+
+    # ------------------------------------------------------------------
+    # To the page
+    # ------------------------------------------------------------------
+
+    def _get_specific_rendering_values(self, processing_values):
+        """Return the page's address and the signed form, whose order counts."""
+        values = super()._get_specific_rendering_values(processing_values)
+        if self.provider_code != "paybox":
+            return values
+        provider = self.provider_id.sudo()
+        reference = self._paybox_reference()
+        operation = self._servipay_open_page(reference, authorisation=provider.capture_manually)
+        try:
+            form = pages.form(
+                provider._paybox_merchant(),
+                self._paybox_payment(operation, reference),
+                provider._paybox_routes(),
+                provider._paybox_options(self._paybox_company_amount(), self.partner_lang),
+            )
+        except ProtocolError as error:
+            raise ValidationError(
+                _("The payment cannot be started, nothing was paid: %(why)s", why=error.message)
+            ) from error
+        return {**values, "api_url": provider._paybox_client().page_address(), "fields": form}
+
+    def _paybox_reference(self):
+        """Return what the platform calls this payment: our reference, or a safe one where ours is not."""
+        if pages.is_reference(self.reference):
+            return self.reference
+        safe = re.sub(r"[^A-Za-z0-9._/-]+", "-", buyer.plain(self.reference, 60))
+        return f"TX-{self.id}-{safe}".strip("-")
+
+    def _paybox_payment(self, operation, reference):
+        provider, partner = self.provider_id.sudo(), self.partner_id
+        moment, _direct = provider._paybox_time()
+        email = next(
+            (
+                text
+                for text in (self.partner_email, partner.email, provider.paybox_email)
+                if pages.is_email(text)
+            ),
+            "",
+        )
+        return pages.Payment(
+            amount=operation._paybox_amount(),
+            currency=self.currency_id.name,
+            reference=reference,
+            email=email or self.company_id.email or "",
+            time=moment,
+            buyer=self._paybox_buyer(),
+            quantity=self._paybox_quantity(),
+        )
+
+    def _paybox_buyer(self):
+        partner, company = self.partner_id, self.company_id
+        words = (self.partner_name or partner.name or "").split()
+        first, last = (
+            (words[0], " ".join(words[1:]))
+            if len(words) > 1 and not partner.is_company
+            else ("", " ".join(words))
+        )
+        phones = (self.partner_phone, partner.phone, self.provider_id.sudo().paybox_phone, company.phone)
+        return buyer.Buyer(
+            first_name=first,
+            last_name=last,
+            street=self.partner_address or partner.street or "",
+            street2=partner.street2 or "",
+            zip_code=self.partner_zip or "",
+            city=self.partner_city or "",
+            countries=tuple(filter(None, (self.partner_country_id.code, company.country_id.code))),
+            phones=tuple(filter(None, phones)),
+        )
+
+    def _paybox_quantity(self):
+        """Return how many articles are paid, as far as the documents tell."""
+        lines = self.invoice_ids.invoice_line_ids.filtered(lambda line: line.display_type == "product")
+        return round(sum(lines.mapped("quantity"))) or 1
+
+    def _paybox_company_amount(self):
+        company = self.company_id
+        return self.currency_id._convert(
+            self.amount, company.currency_id, company, fields.Date.context_today(self)
+        )
+
+    # ------------------------------------------------------------------
+    # From the page: 19.0's hooks, on all series
+    # ------------------------------------------------------------------
+
+    @api.model
+    def _paybox_find(self, reference):
+        """Return the transaction that a platform's reference stands for (empty when there is none)."""
+        # references are unique: the provider is looked at afterwards, without a join
+        found = self.search([("reference", "=", reference)], limit=1)
+        found = found.filtered(lambda one: one.provider_code == "paybox")
+        number = re.fullmatch(r"TX-(\d{1,9})(-.*)?", reference, re.ASCII)
+        if found or not number:
+            return found
+        safe = self.browse(int(number[1])).exists()
+        return safe if safe.provider_code == "paybox" and safe._paybox_reference() == reference else found
+
+    @api.model
+    def _extract_reference(self, provider_code, payment_data):
+        if provider_code != "paybox":
+            return super()._extract_reference(provider_code, payment_data)
+        return payment_data["reference"]
+
+    def _extract_amount_data(self, payment_data):
+        """Return what was paid; None while nothing was, as other messages may come without an amount."""
+        if self.provider_code != "paybox":
+            return super()._extract_amount_data(payment_data)
+        answer = payment_data["answer"]
+        if answer.outcome != "accepted":
+            return None
+        # the platform reports no currency: the amount is in the one that was signed into the form
+        currency = payment_data["operation"].currency_id
+        amount = Decimal(answer.amount or 0).scaleb(-currency.decimal_places)
+        # suite-check: ok the framework compares floats, by the currency's rounding
+        return {"amount": float(amount), "currency_code": currency.name}
+
+    def _apply_updates(self, payment_data):
+        """Hand what was learned to the operation; this transaction follows it.
+
+        The amount counts here again: 19.0's own check is passed over once a transaction is in error."""
+        if self.provider_code != "paybox":
+            return super()._apply_updates(payment_data)
+        answer = payment_data["answer"]
+        if answer.transaction.strip("0"):
+            self.provider_reference = answer.transaction
+        return payment_data["operation"]._apply(payment_data["finding"])
+
+    def _paybox_learn(self, answer):
+        """Apply one signed answer; the row is locked. Tells whether it changed anything.
+
+        A success is never downgraded and a refusal never final: the customer has three attempts on the
+        page."""
+        operation = self._servipay_operation()
+        if not operation:
+            # the form was made before this addon kept operations, or by hand
+            operation = self._servipay_open_page(
+                self._paybox_reference(), self.provider_id.sudo().capture_manually
+            )
+        operation._lock()
+        verdict = operation._paybox_weigh(answer)
+        if verdict == "nothing":
+            return False
+        if verdict in ("mismatch", "paid_twice"):
+            self._servipay_alert(verdict, detail=operation._paybox_detail(answer), key=answer.transaction)
+            return True
+        late = answer.outcome == "accepted" and (self.state == "cancel" or operation.reason == "page_left")
+        if verdict == "repeated":
+            operation._paybox_note_attempt(answer)
+            self._servipay_follow_page(operation, operation.state)
+            return True
+        return self._paybox_take(operation, answer, late)
+
+    def _paybox_take(self, operation, answer, late):
+        finding = operation._paybox_finding(answer)
+        data = {"reference": self.reference, "answer": answer, "operation": operation, "finding": finding}
+        self._process("paybox", data)
+        if finding.mismatches and operation.state != "unknown":
+            # the framework's check ended it before the operation heard of it
+            operation._apply(finding)
+        operation._paybox_after(answer)
+        if operation.state == "pending" and self.state != "pending":
+            # it was pending before, while the customer was on the page: no move that could be followed
+            self._servipay_follow_page(operation, "pending")
+        if late and operation.state == "approved":
+            self._servipay_alert("late_success")
+        return True
+
+    def _paybox_tell_forged(self):
+        """Tell once an hour that somebody sends messages that the platform did not sign."""
+        hour = fields.Datetime.now().strftime("%Y-%m-%d %H")
+        provider = self.provider_id
+        users, addresses = provider._paybox_recipients()
+        self.env["servipay.alert"]._raise_once(
+            f"bad_signature:{provider.id}:{hour}",
+            kind="bad_signature",
+            company=provider.company_id,
+            users=users,
+            addresses=addresses,
+            provider="paybox",
+            reference=self.reference,
+        )

@@ -1,0 +1,115 @@
+from odoo import api, models
+
+from odoo.addons.paypercloud_servipay.api.masking import get_logger
+from odoo.addons.paypercloud_servipay.models.own_transaction import in_own_transaction
+
+from ..paybox import answer as answers
+from ..paybox.errors import ProtocolError
+from ..paybox.page import SIGNATURE
+from ..paybox.signature import signed_part
+
+_logger = get_logger(__name__)
+
+
+class ServipayNotification(models.Model):
+    """What the platform reports about attempts on its page."""
+
+    _inherit = "servipay.notification"
+
+    # ------------------------------------------------------------------
+    # Receive
+    # ------------------------------------------------------------------
+
+    @api.model
+    def _paybox_receive(self, query, http_request):
+        """Return the stored message of a raw query string, None when the platform did not sign it.
+
+        :param query: text as received, one character per byte
+        :param http_request: werkzeug's request, for its address and path
+        """
+        transaction = self._paybox_guess(query)
+        provider = transaction.provider_id
+        keys = (provider or self.env["payment.provider"].sudo())._paybox_public_keys()
+        signed = signed_part(query, keys, SIGNATURE, leading=0)
+        common = {"method": "GET", "path": http_request.path, "source": http_request.remote_addr}
+        if signed is None:
+            self._paybox_refuse(query, transaction, common)
+            return None
+        try:
+            answer = answers.read(signed)
+        except ProtocolError:
+            _logger.warning("a signed message of Paybox could not be read")
+            return None
+        provider._paybox_note_source(common["source"])
+        number = self._receive(
+            "paybox",
+            answer.key,
+            True,
+            company_id=transaction.company_id.id,
+            event=answer.error,
+            raw_query=query,
+            **common,
+        )
+        return self.browse(number)
+
+    def _paybox_guess(self, query):
+        """Return the transaction that an unverified query speaks of: it decides whose keys count."""
+        try:
+            answer = answers.read(query.rpartition(f"&{SIGNATURE}=")[0])
+        except ProtocolError:
+            return self.env["payment.transaction"].sudo()
+        return self.env["payment.transaction"].sudo()._paybox_find(answer.reference)
+
+    def _paybox_refuse(self, query, transaction, common):
+        kept = self._receive(
+            "paybox", query, False, company_id=transaction.company_id.id, raw_query=query, **common
+        )
+        if kept and transaction:
+            number = transaction.id
+            in_own_transaction(
+                self.env, lambda env: env["payment.transaction"].browse(number)._paybox_tell_forged()
+            )
+
+    # ------------------------------------------------------------------
+    # Apply
+    # ------------------------------------------------------------------
+
+    def _paybox_apply_notification(self):
+        """Apply one message, under its lock; tells whether it changed anything."""
+        answer = answers.read(self.raw_query.rpartition(f"&{SIGNATURE}=")[0])
+        transaction = self.env["payment.transaction"]._paybox_find(answer.reference)
+        if not transaction:
+            return self._paybox_tell_orphan(answer)
+        transaction._servipay_lock()
+        self.write({"company_id": transaction.company_id.id})
+        changed = transaction._paybox_learn(answer)
+        self.operation_id = transaction._servipay_operation()
+        return changed
+
+    def _paybox_follow_notification(self):
+        """Book what was paid."""
+        answer = answers.read(self.raw_query.rpartition(f"&{SIGNATURE}=")[0])
+        transaction = self.env["payment.transaction"]._paybox_find(answer.reference)
+        if transaction:
+            transaction._servipay_book_soon()
+
+    def _paybox_tell_orphan(self, answer):
+        """A payment of something that Odoo does not know: nothing is booked, somebody is told."""
+        if answer.outcome not in ("accepted", "pending", "unclear"):
+            return False
+        provider = self.env["payment.provider"].search(
+            [("code", "=", "paybox"), ("state", "!=", "disabled")], limit=1
+        )
+        users, addresses = provider._paybox_recipients()
+        alert = self.env["servipay.alert"]._raise_once(
+            f"unknown_reference:paybox:{answer.key}",
+            kind="unknown_reference",
+            company=provider.company_id or self.env.company,
+            users=users,
+            addresses=addresses,
+            provider="paybox",
+            reference=answer.reference,
+            # no currency is reported, so the amount is shown as the platform writes it
+            detail=str(answer.amount),
+        )
+        return bool(alert)

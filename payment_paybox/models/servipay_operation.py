@@ -1,0 +1,494 @@
+from datetime import timedelta
+from decimal import Decimal
+
+from odoo import _, api, fields, models
+
+from odoo.addons.paypercloud_servipay.api.finding import Finding
+from odoo.addons.paypercloud_servipay.api.outcome import Mismatch
+
+from ..paybox import codes, direct
+
+PAGE_MARGIN = 900  # seconds after the page has closed: a bank's answer may be late
+INQUIRE_AFTER = timedelta(hours=6)  # a pending payment takes hours or days
+PENDING_FOR = timedelta(days=30)
+LONG_AGO = timedelta(hours=1)  # after that a request is not on its way any more
+QUESTIONS = 3  # at most, in one step
+
+
+class ServipayOperation(models.Model):
+    """The Paybox driver: payments on the page, and PPPS. The rules are in ``paybox``."""
+
+    _inherit = "servipay.operation"
+
+    provider = fields.Selection(selection_add=[("paybox", "Paybox")], ondelete={"paybox": "cascade"})
+    paybox_call = fields.Char(
+        "Call number", readonly=True, copy=False, help="NUMAPPEL: one per visit of the page."
+    )
+    paybox_guarantee = fields.Char(
+        "Payment guarantee", readonly=True, copy=False, help="O: guaranteed by 3-D Secure."
+    )
+    payment_transaction_id = fields.Many2one(
+        "payment.transaction",
+        "Payment transaction",
+        compute="_compute_payment_transaction",
+        compute_sudo=True,
+    )
+    account_payment_id = fields.Many2one(
+        "account.payment", "Payment", compute="_compute_payment_transaction", compute_sudo=True
+    )
+    invoice_ids = fields.Many2many(
+        "account.move", string="Invoices", compute="_compute_payment_transaction", compute_sudo=True
+    )
+    account_move_line_ids = fields.Many2many(
+        "account.move.line", string="Journal items", compute="_compute_payment_transaction", compute_sudo=True
+    )
+
+    # ------------------------------------------------------------------
+    # Compute
+    # ------------------------------------------------------------------
+
+    @api.depends("res_model", "res_id")
+    def _compute_payment_transaction(self):
+        for operation in self:
+            online = operation.res_model == "payment.transaction"
+            transaction = self.env["payment.transaction"].browse(operation.res_id if online else ()).exists()
+            source = transaction.source_transaction_id or transaction
+            operation.payment_transaction_id = transaction
+            operation.account_payment_id = transaction.payment_id
+            operation.invoice_ids = source.invoice_ids
+            operation.account_move_line_ids = transaction.payment_id.move_id.line_ids
+
+    def _compute_can(self):
+        result = super()._compute_can()
+        # a refund needs its own transaction and payment: it begins at the payment, not here
+        for operation in self.filtered(lambda one: one.provider == "paybox"):
+            operation.can_refund = operation.can_void = False
+        return result
+
+    # ------------------------------------------------------------------
+    # Actions
+    # ------------------------------------------------------------------
+
+    def action_open_account_payment(self):
+        """Open the payment in accounting."""
+        self.ensure_one()
+        return {
+            "type": "ir.actions.act_window",
+            "res_model": "account.payment",
+            "res_id": self.account_payment_id.id,
+            "views": [(False, "form")],
+        }
+
+    def action_open_journal_items(self):
+        """Open the journal items of the payment."""
+        self.ensure_one()
+        return {
+            "type": "ir.actions.act_window",
+            "name": _("Journal items"),
+            "res_model": "account.move.line",
+            "views": [(False, "list"), (False, "form")],
+            "domain": [("id", "in", self.account_move_line_ids.ids)],
+        }
+
+    def action_open_invoices(self):
+        """Open what is paid."""
+        self.ensure_one()
+        action = {"type": "ir.actions.act_window", "name": _("Invoices"), "res_model": "account.move"}
+        if len(self.invoice_ids) == 1:
+            return {**action, "res_id": self.invoice_ids.id, "views": [(False, "form")]}
+        return {
+            **action,
+            "views": [(False, "list"), (False, "form")],
+            "domain": [("id", "in", self.invoice_ids.ids)],
+        }
+
+    # ------------------------------------------------------------------
+    # The page: what an answer means for this payment
+    # ------------------------------------------------------------------
+
+    def _paybox_weigh(self, answer):
+        """Return what to do with a signed answer: "take", "repeated", "nothing", "mismatch" or "paid_twice".
+
+        Messages come late, twice and in any order, about several attempts."""
+        outcome, other = answer.outcome, self._paybox_is_other(answer)
+        if outcome == "accepted" and self._paybox_is_test_in_production(answer):
+            return "mismatch"
+        if self.state in ("approved", "reversed"):
+            return "paid_twice" if outcome == "accepted" and other else "nothing"
+        if outcome == "accepted":
+            return "take"
+        if self.state in ("pending", "unknown") and self.external_ref and other:
+            return "nothing"  # a refusal of one attempt says nothing about another that is still open
+        if self.state in ("declined", "cancelled", "failed") and outcome in ("refused", "cancelled"):
+            return "repeated" if other or outcome == "cancelled" and self.state != "cancelled" else "nothing"
+        return "take"
+
+    def _paybox_is_other(self, answer):
+        return (self.external_ref or "").lstrip("0") != answer.transaction.lstrip("0")
+
+    def _paybox_is_test_in_production(self, answer):
+        """The test platform signs with the same key: its "XXXXXX" must not pay anything in production."""
+        live = self._document().provider_id.sudo().state == "enabled"
+        return live and not answer.authorisation.strip("Xx") and bool(answer.authorisation)
+
+    def _paybox_finding(self, answer):
+        """Return the Finding of an answer, compared with what was asked."""
+        states = {
+            "accepted": "approved",
+            "pending": "pending",
+            "cancelled": "cancelled",
+            "refused": "declined",
+            "unclear": "unknown",
+        }
+        reason = answer.reason or {"pending": "waiting", "unclear": "unclear"}.get(answer.outcome, "")
+        return Finding(
+            states[answer.outcome],
+            f"pb_{reason}" if reason else "",
+            answer.error if answer.outcome != "accepted" else "",
+            self._paybox_facts(answer),
+            self._paybox_differences(answer),
+            later_attempt=True,
+        )
+
+    def _paybox_facts(self, answer):
+        digits = self.currency_id.decimal_places
+        accepted = answer.outcome == "accepted"
+        return {
+            "external_ref": answer.transaction if answer.transaction.strip("0") else "",
+            "paybox_call": answer.call,
+            "raw_state": answer.error,
+            "approved_amount": Decimal(answer.amount).scaleb(-digits) if accepted and answer.amount else None,
+            "authorization_code": answer.authorisation,
+            "card_brand": answer.card_type,
+            "masked_pan": answer.card,
+            "paybox_guarantee": answer.guarantee,
+            "decline_code": "" if accepted else answer.error,
+        }
+
+    def _paybox_differences(self, answer):
+        """Return Mismatches; any of them bars the approval."""
+        if answer.outcome != "accepted":
+            return ()
+        found = []
+        if answer.amount != self._paybox_amount():
+            found.append(Mismatch("amount", str(self._paybox_amount()), str(answer.amount)))
+        if not answer.authorisation:
+            found.append(Mismatch("authorisation", "-", "none"))
+        return tuple(found)
+
+    def _paybox_note_attempt(self, answer):
+        """Keep what a further refused attempt said; the state stays."""
+        self._keep_facts(self._paybox_finding(answer))
+        self.write({"reason": f"pb_{answer.reason}", "detail": answer.error})
+
+    def _paybox_after(self, answer):
+        """Set when to look again, and forget a refusal that a success has overruled."""
+        now = fields.Datetime.now()
+        if self.state == "pending":
+            self.write({"deadline_at": now + PENDING_FOR, "next_inquiry_at": now + INQUIRE_AFTER})
+        elif self.state == "approved":
+            self.write({"decline_code": False})
+
+    def _paybox_detail(self, answer):
+        digits = self.currency_id.decimal_places
+        # suite-check: ok only shown, and Odoo's formatter adds a float
+        amount = self.currency_id.format(float(Decimal(answer.amount or 0).scaleb(-digits)))
+        return f"{amount}, {answer.authorisation or '-'}, {answer.transaction}"
+
+    def _paybox_amount(self):
+        """Return what was asked in minor units of the currency (int)."""
+        return int(self._decimal(self.amount).scaleb(self.currency_id.decimal_places))
+
+    # ------------------------------------------------------------------
+    # Hooks of the base
+    # ------------------------------------------------------------------
+
+    def _paybox_seconds_allowed(self):
+        """Return how long a payment may take: the page stays open, and a bank's answer may be late."""
+        if self.original_id:
+            return 0  # PPPS: the base's minimum
+        provider = self._document().provider_id.sudo()
+        return provider.paybox_page_seconds + PAGE_MARGIN
+
+    def _paybox_rhythm(self):
+        """Return when to ask about what is in flight: not before the page has closed, then rarely."""
+        seconds = self._paybox_seconds_allowed() + 60
+        return {"first": seconds, "slow": int(INQUIRE_AFTER.total_seconds())}
+
+    def _paybox_plan(self, step):
+        """Return a callable that runs a step without a cursor and returns a Finding, or a Finding."""
+        if step == "cancel":
+            return Finding(
+                None, "cancel_refused", _("a payment on the page ends when its customer leaves it")
+            )
+        if step == "inquire":
+            return self._paybox_movement_inquiry() if self.original_id else self._paybox_page_inquiry()
+        return self._paybox_sending() if self.original_id else Finding(None)
+
+    # ------------------------------------------------------------------
+    # Inquiries
+    # ------------------------------------------------------------------
+
+    def _paybox_page_inquiry(self):
+        """A page that nobody finished reports nothing, and there is no number to ask about."""
+        if not (self.paybox_call and self.external_ref):
+            over = self.deadline_at and self.deadline_at <= fields.Datetime.now()
+            return Finding("cancelled", "page_left") if over and self.state == "pending" else Finding(None)
+        client, (asked,) = self._paybox_client(), self._paybox_questions(1)
+
+        def run():
+            reply = client.ask(asked)
+            if reply.failure:
+                return Finding(None, "", reply.failure.detail)
+            verdict = direct.conclude_payment(client.merchant, asked, reply.answer)
+            return Finding(verdict.state, verdict.reason, _said(reply.answer), latency=reply.latency)
+
+        return run
+
+    def _paybox_movement_inquiry(self):
+        """Ask what became of the payment that was to be refunded, captured or cancelled."""
+        client, (asked,) = self._paybox_client(), self._paybox_questions(1)
+        kind, whole = self._paybox_kind(), self._paybox_is_whole()
+        long_ago = bool(self.sent_at) and fields.Datetime.now() - self.sent_at > LONG_AGO
+
+        def run():
+            reply = client.ask(asked)
+            if reply.failure:
+                return Finding(None, "", reply.failure.detail)
+            verdict = direct.conclude_movement(client.merchant, asked, reply.answer, kind, whole, long_ago)
+            return Finding(verdict.state, verdict.reason, _said(reply.answer), latency=reply.latency)
+
+        return run
+
+    def _paybox_kind(self):
+        return {"void": "cancel"}.get(self.kind, self.kind)
+
+    def _paybox_is_whole(self):
+        """Tell whether this moves the payment's whole amount, and nothing else moved any of it."""
+        original = self.original_id
+        others = (original.child_ids - self).filtered(
+            lambda child: child.state not in ("draft", "declined", "cancelled", "failed")
+        )
+        return not others and self.currency_id.compare_amounts(self.amount, original._settled_amount()) == 0
+
+    # ------------------------------------------------------------------
+    # PPPS: refund, capture, cancel
+    # ------------------------------------------------------------------
+
+    def _paybox_sending(self):
+        """Return a callable that moves money; a whole payment that the bank has not got yet is cancelled."""
+        client, kind = self._paybox_client(), self._paybox_kind()
+        inquiry, first, second = self._paybox_questions(QUESTIONS, kind)
+        may_cancel = kind == "refund" and self._paybox_is_whole()
+
+        def run():
+            finding = _cancel_instead(client, inquiry, first) if may_cancel else None
+            return finding or _move(client, second)
+
+        return run
+
+    def _paybox_questions(self, count, kind=None):
+        """Return questions about the original (or this) payment: an inquiry, then a cancel, then ``kind``."""
+        paid = self.original_id or self
+        # a capture has a transaction number of its own, and the call number of what it captured
+        call = paid.paybox_call or paid.original_id.paybox_call or ""
+        date = self._document().provider_id._paybox_time()[1]
+        kinds = ["inquiry", "cancel", kind][:count]
+        return [
+            direct.Question(
+                kind=one,
+                number=self._paybox_question_number(),
+                date=date,
+                call=call,
+                transaction=paid.external_ref or "",
+                amount=self._paybox_amount(),
+                currency=self.currency_id.name,
+                reference=(paid.original_id or paid).reference,
+            )
+            for one in kinds
+        ]
+
+    def _paybox_question_number(self):
+        """Return a number that no other question of the day has (1 to 2147483647)."""
+        number = self.env["ir.sequence"].sudo().next_by_code("payment_paybox.question")
+        return int(number) % direct.MAX_QUESTION + 1
+
+    def _paybox_client(self):
+        return self._document().provider_id.sudo()._paybox_client(operation_id=self.id)
+
+    # ------------------------------------------------------------------
+    # Jobs
+    # ------------------------------------------------------------------
+
+    @api.model
+    def _paybox_cron_pending(self):
+        """Tell once about each payment that has been pending for longer than its provider allows.
+
+        And end what was never sent."""
+        self.env["payment.transaction"]._servipay_cron_unsent()
+        domain = [
+            ("provider", "=", "paybox"),
+            ("state", "in", ("pending", "unknown")),
+            ("external_ref", "!=", False),
+        ]
+        for operation in self.search(domain):
+            transaction = operation._document()
+            days = transaction.provider_id.sudo().paybox_pending_days if transaction else 0
+            if transaction and operation.create_date <= fields.Datetime.now() - timedelta(days=days):
+                transaction._servipay_alert("pending_long", detail=operation._state_label(operation.state))
+
+    # ------------------------------------------------------------------
+    # Words
+    # ------------------------------------------------------------------
+
+    def _paybox_words(self):
+        """Return what is written into an invoice's history, in the operation's language."""
+        money = self.currency_id.format(self.amount)
+        if self.state == "approved":
+            texts = {
+                "purchase": _(
+                    "Online payment accepted: %(money)s, authorisation %(code)s, transaction %(number)s."
+                ),
+                "authorisation": _(
+                    "Online payment authorised, to be captured: %(money)s, authorisation %(code)s."
+                ),
+                "refund": _("Refund accepted: %(money)s, transaction %(number)s."),
+                "capture": _("Capture accepted: %(money)s."),
+                "void": _("The authorisation of %(money)s was cancelled."),
+            }
+            values = {
+                "money": money,
+                "code": self.authorization_code or "-",
+                "number": self.external_ref or "-",
+            }
+            return texts[self.kind] % values
+        reason = self._explain_reason()
+        if self.original_id:
+            return _(
+                "Refund, capture or cancellation of %(money)s: %(why)s", money=money, why=self._explain()
+            )
+        if self.state == "declined":
+            return _("Online payment of %(money)s refused: %(why)s", money=money, why=reason)
+        if self.state == "cancelled":
+            return _("Online payment of %(money)s cancelled: %(why)s", money=money, why=reason)
+        if self.state == "pending":
+            return _("Online payment of %(money)s pending: %(why)s", money=money, why=reason)
+        return _("Online payment of %(money)s uncertain: %(why)s", money=money, why=self._explain())
+
+    def _explain_money(self):
+        if self.reason == "page_left" and self.state == "cancelled":
+            return _(
+                "No payment was reported. If the customer says that it was paid, look at the platform's back "
+                "office: a message of the platform settles it whenever it comes."
+            )
+        return super()._explain_money()
+
+    def _reason_sentences(self):
+        return {
+            **super()._reason_sentences(),
+            **self._paybox_page_sentences(),
+            **self._paybox_direct_sentences(),
+        }
+
+    def _paybox_page_sentences(self):
+        return {
+            "page_open": _("The customer is on the payment page."),
+            "page_left": _("The customer left the payment page."),
+            "pb_waiting": _("The means of payment confirms later, in hours or days."),
+            "pb_unclear": _("The platform's code {detail} is explained nowhere."),
+            "pb_no_connection": _("the customer gave up, or the bank could not be reached ({detail})."),
+            "pb_platform": _("the platform reported an error of its own ({detail})."),
+            "pb_card_number": _("the card number or its security code is wrong ({detail})."),
+            "pb_merchant": _(
+                "the merchant's contract does not allow it: check site, rank and options ({detail})."
+            ),
+            "pb_expired": _("the card has expired ({detail})."),
+            "pb_subscriber": _("the platform's fraud or subscriber rules refused it ({detail})."),
+            "pb_currency": _("the contract does not allow this currency ({detail})."),
+            "pb_amount": _("the amount was not accepted ({detail})."),
+            "pb_already_paid": _("this reference was already paid ({detail})."),
+            "pb_card_not_allowed": _("this card may not be used ({detail})."),
+            "pb_other_card": _("another card than before was used ({detail})."),
+            "pb_page_timeout": _("the customer did not pay in time ({detail})."),
+            "pb_country": _("cards of this country are not accepted ({detail})."),
+            "pb_no_3ds": _("the card could not be authenticated ({detail})."),
+            "pb_call_bank": _("the bank wants to be called ({detail})."),
+            "pb_keep_card": _("the bank withdraws the card ({detail})."),
+            "pb_do_not_honour": _("the bank refuses without a reason ({detail})."),
+            "pb_identify": _("the bank wants the holder identified ({detail})."),
+            "pb_invalid": _("the bank calls the transaction invalid ({detail})."),
+            "pb_bank_unknown": _("the card's bank is unknown ({detail})."),
+            "pb_cancelled": _("the customer gave up ({detail})."),
+            "pb_retry": _("the bank asks to try again later ({detail})."),
+            "pb_fraud": _("the bank suspects fraud ({detail})."),
+            "pb_pin_tries": _("too many wrong codes were entered ({detail})."),
+            "pb_lost_or_stolen": _("the card was reported lost or stolen ({detail})."),
+            "pb_funds": _("insufficient funds ({detail})."),
+            "pb_pin": _("the code was wrong ({detail})."),
+            "pb_limit": _("the card's limit is exceeded ({detail})."),
+            "pb_security": _("the bank's security rules refuse it ({detail})."),
+            "pb_stopped": _("the holder has stopped these payments ({detail})."),
+            "pb_authentication": _("the customer's authentication failed ({detail})."),
+            "pb_twice": _("the bank takes it for a repetition ({detail})."),
+            "pb_soft_decline": _("the bank asks for the customer's authentication ({detail})."),
+            "pb_bank_unreachable": _("the bank could not be reached ({detail})."),
+            "pb_bank": _("the bank refused it ({detail})."),
+            "pb_other": _("the platform refused it ({detail})."),
+        }
+
+    def _paybox_direct_sentences(self):
+        direct_reasons = {*codes.DIRECT.values(), *codes.BANK.values(), "bank", "bank_unreachable", "other"}
+        general = _("The platform refused the request ({detail}).")
+        return {
+            **{f"ppps_{reason}": general for reason in direct_reasons},
+            "ppps_merchant": _("The platform does not let this merchant use PPPS ({detail})."),
+            "ppps_amount": _("The platform refused the amount: more may be asked than is left ({detail})."),
+            "ppps_not_found": _(
+                "The platform does not find the payment, or it was moved already ({detail})."
+            ),
+            "ppps_question": _("The number of the request was used before ({detail})."),
+            "ppps_no_connection": _("The platform could not reach the bank ({detail})."),
+            "ppps_platform": _("The platform reported an error of its own ({detail})."),
+            "ppps_no_news": _("The platform's answer does not tell whether it was carried out ({detail})."),
+            "ppps_not_done": _("The platform shows the payment as it was before: nothing was carried out."),
+            "ppps_refused": _("The platform calls the payment refused."),
+            "ppps_cancelled": _("The platform calls the payment cancelled."),
+            "ppps_refunded": _("The platform calls the payment refunded."),
+            "ppps_moved": _("The payment was already refunded or cancelled outside Odoo ({detail})."),
+        }
+
+
+def _said(answer):
+    return " ".join(part for part in (answer.code, answer.text, answer.status) if part)
+
+
+def _cancel_instead(client, inquiry, cancel):
+    """Cancel a payment that was not remitted yet; None when it has to be refunded, or nobody knows."""
+    reply = client.ask(inquiry)
+    if reply.failure or direct.compare(client.merchant, inquiry, reply.answer):
+        return None
+    status = direct.status_of(reply.answer)
+    if status in ("refunded", "cancelled", "credited"):
+        return Finding("declined", "ppps_moved", _said(reply.answer), latency=reply.latency)
+    if (
+        reply.answer.code != codes.ACCEPTED
+        or reply.answer.remitted
+        or status not in ("authorised", "captured")
+    ):
+        return None
+    finding = _move(client, cancel)
+    # what was refused for certain may still be refunded
+    return None if finding.state == "declined" else finding
+
+
+def _move(client, asked):
+    reply = client.ask(asked)
+    if reply.failure:
+        return reply.failure
+    verdict = direct.conclude(client.merchant, asked, reply.answer)
+    accepted = verdict.state == "approved"
+    values = {"raw_state": reply.answer.code}
+    if accepted:
+        values.update(external_ref=reply.answer.transaction, authorization_code=reply.answer.authorisation)
+    differences = tuple(Mismatch(*difference) for difference in verdict.mismatches)
+    return Finding(verdict.state, verdict.reason, _said(reply.answer), values, differences, reply.latency)

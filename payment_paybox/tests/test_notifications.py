@@ -1,0 +1,243 @@
+"""What the platform says, and what pretends to be it."""
+
+import html
+from datetime import timedelta
+from unittest.mock import patch
+
+from odoo import fields
+from odoo.tests import tagged
+from odoo.tools import mute_logger
+
+from odoo.addons.paypercloud_servipay.models import servipay_notification
+
+from .common import PayboxCase
+from .simulator import make_key
+
+LEARN = "odoo.addons.payment_paybox.models.payment_transaction.PaymentTransaction._paybox_learn"
+INBOX = "odoo.addons.paypercloud_servipay.models.servipay_notification"
+
+
+@tagged("post_install", "-at_install", "payment_paybox")
+class TestNotifications(PayboxCase):
+    def setUp(self):
+        super().setUp()
+        servipay_notification._unverified_at.clear()
+        self.bill = self.invoice()
+        self.tx = self.transaction(self.bill)
+        self.page = self.visit(self.tx)
+
+    def stored(self, **values):
+        """Return the inbox of this provider."""
+        domain = [("provider", "=", "paybox"), *((name, "=", value) for name, value in values.items())]
+        return self.env["servipay.notification"].sudo().search(domain)
+
+    def untouched(self):
+        """Assert that nothing happened."""
+        self.assertEqual((self.tx.state, self.operation(self.tx).state), ("draft", "pending"))
+        self.assertEqual(self.bill.amount_residual, 120)
+
+    def test_stored_acknowledged_applied(self):
+        self.simulator.attempt(self.page, "ok")
+        response = self.tell()
+        self.assertEqual((response.status_code, response.text), (200, "OK"))
+        notification = self.stored()
+        self.assertEqual(
+            (notification.state, notification.event, notification.verified), ("processed", "00000", True)
+        )
+        self.assertEqual(notification.operation_id, self.operation(self.tx))
+        self.assertEqual(notification.company_id, self.company)
+        self.assertEqual((self.tx.state, self.bill.amount_residual), ("done", 0))
+        operation = self.operation(self.tx)
+        self.assertEqual(operation.masked_pan, "111122********44")
+        self.assertEqual((operation.authorization_code, operation.card_brand), ("XXXXXX", "VISA"))
+        charge = self.simulator.charges[0]
+        self.assertEqual(
+            (int(operation.paybox_call), int(operation.external_ref)), (charge.call, charge.transaction)
+        )
+
+    def test_twice_is_once(self):
+        self.simulator.attempt(self.page, "ok")
+        for _copy in range(3):
+            self.assertEqual(self.tell().status_code, 200)
+        self.assertEqual((len(self.stored()), self.stored().copies), (1, 3))
+        self.assertEqual(
+            self.env["account.payment"].search_count([("payment_transaction_id", "=", self.tx.id)]), 1
+        )
+
+    def test_forged_messages_change_nothing(self):
+        for sign in ("wrong", "altered", "none", "stranger", "second"):
+            self.simulator.reset()
+            self.simulator.set(notify="never", sign=sign)
+            self.simulator.attempt(self.visit(self.tx), "ok")
+            self.assertEqual(self.tell().status_code, 403, sign)
+            self.untouched()
+        self.assertFalse(self.stored(verified=True))
+        self.assertEqual(self.alerts().mapped("kind"), ["bad_signature"])
+
+    def test_flood_of_forged_messages(self):
+        for number in range(60):
+            self.send(f"Mt=12000&Ref={self.tx.reference}&Auto=XXXXXX&Erreur=00000&n={number}&Sign=AAAA")
+        self.assertLessEqual(len(self.stored(verified=False)), servipay_notification.UNVERIFIED_PER_MINUTE)
+        self.assertEqual(len(self.alerts()), 1)
+        self.assertEqual(len(self.mails()), 1)
+        self.untouched()
+
+    def test_second_key_is_one_when_it_is_entered(self):
+        keys = [self.simulator.keys[name].pem for name in ("good", "second")]
+        self.provider.paybox_public_keys = "\n".join(keys)
+        self.simulator.set(sign="second")
+        self.simulator.attempt(self.page, "51")
+        self.assertEqual(self.tell().status_code, 200)
+        self.simulator.set(sign="good")
+        self.simulator.attempt(self.page, "ok")
+        self.assertEqual(self.tell().status_code, 200)
+        self.assertEqual(self.tx.state, "done")
+
+    def test_key_of_another_provider_does_not_count(self):
+        self.provider.copy({"paybox_public_keys": make_key("stranger").pem})
+        self.simulator.set(sign="stranger")
+        self.simulator.attempt(self.page, "ok")
+        self.assertEqual(self.tell().status_code, 403)
+        self.untouched()
+
+    def test_parameters_around_the_signed_ones(self):
+        self.simulator.attempt(self.page, "ok")
+        query = self.simulator.notifications[-1]["query"]
+        self.assertEqual(self.send(f"Ref=other&{query}").status_code, 403)
+        self.assertEqual(self.send(f"{query}&Ref=other").status_code, 200)
+        self.assertEqual(self.tx.state, "done")
+
+    def test_oversized_and_unreadable(self):
+        self.assertEqual(self.send("a" * 9000).status_code, 403)
+        self.assertEqual(self.send("%FF%FE&Sign=%00").status_code, 403)
+        self.untouched()
+
+    def test_unknown_reference_is_told_once(self):
+        self.simulator.set(reference="INV/DELETED/1")
+        self.simulator.attempt(self.page, "ok")
+        for _copy in range(3):
+            self.assertEqual(self.tell().status_code, 200)
+        self.untouched()
+        alert = self.alerts()
+        self.assertEqual((alert.kind, alert.reference), ("unknown_reference", "INV/DELETED/1"))
+        self.assertEqual(alert.activity_ids.user_id, self.accountant)
+        self.assertEqual(len(self.mails()), 1)
+        self.assertIn("INV/DELETED/1", self.mails().subject)
+
+    def test_refusal_of_an_unknown_reference_is_nobodys_business(self):
+        self.simulator.set(reference="INV/DELETED/1")
+        self.simulator.attempt(self.page, "51")
+        self.assertEqual(self.tell().status_code, 200)
+        self.assertFalse(self.alerts())
+
+    def test_alert_is_in_the_recipients_language(self):
+        self.env["res.lang"]._activate_lang("fr_FR")
+        self.env["ir.module.module"].search(
+            [("name", "in", ("paypercloud_servipay", "payment_paybox"))]
+        )._update_translations(["fr_FR"])
+        self.accountant.lang = "fr_FR"
+        self.simulator.set(reference="INV/DELETED/1")
+        self.simulator.attempt(self.page, "ok")
+        self.tell()
+        mail = self.mails()
+        self.assertIn("Document payé introuvable", mail.subject)
+        self.assertIn("L'argent a été encaissé", html.unescape(str(mail.body_html)))
+        self.assertIn("Document payé introuvable", self.alerts().activity_ids.summary)
+
+    def test_wrong_amount(self):
+        self.simulator.set(amount=1)
+        self.simulator.attempt(self.page, "ok")
+        with mute_logger("odoo.addons.payment.models.payment_transaction"):
+            self.tell()
+            self.tell()
+        operation = self.operation(self.tx)
+        self.assertEqual((operation.state, operation.reason), ("unknown", "mismatch"))
+        self.assertEqual(self.tx.state, "pending")  # the money may be gone: the customer must not pay again
+        self.assertEqual(self.bill.amount_residual, 120)
+        self.assertEqual(self.alerts().mapped("kind"), ["mismatch"])
+        self.assertIn("uncertain", self.chatter(self.bill))
+        operation._resolve("approved", "seen in the back office")
+        self.assertEqual((operation.state, self.tx.state), ("approved", "done"))
+
+    def test_success_without_authorisation(self):
+        self.simulator.set(authorisation=False)
+        self.simulator.attempt(self.page, "ok")
+        self.tell()
+        self.assertEqual((self.operation(self.tx).state, self.tx.state), ("unknown", "pending"))
+        self.assertEqual(self.bill.amount_residual, 120)
+
+    def test_refusal_after_an_uncertain_success_says_nothing_about_it(self):
+        self.simulator.set(amount=1)
+        self.simulator.attempt(self.page, "ok")
+        self.tell()
+        self.simulator.set(amount=None)
+        self.simulator.charges.clear()
+        self.simulator.attempt(self.visit(self.tx), "51")
+        self.tell()
+        self.assertEqual(self.operation(self.tx).state, "unknown")
+
+    def test_test_platform_pays_nothing_in_production(self):
+        """It signs with the same key: whoever has a test account could pay everybody's invoices."""
+        self.provider.state = "enabled"
+        self.simulator.attempt(self.page, "ok")
+        self.tell()
+        self.untouched()
+        self.assertEqual(self.alerts().mapped("kind"), ["mismatch"])
+        self.simulator.reset()
+        self.simulator.set(notify="never")
+        self.simulator.live = True
+        self.addCleanup(setattr, self.simulator, "live", False)
+        self.simulator.attempt(self.visit(self.tx), "ok")
+        self.tell()
+        self.assertEqual(self.tx.state, "done")
+
+    def test_second_payment_of_the_same_reference(self):
+        self.simulator.attempt(self.page, "ok")
+        self.tell()
+        self.simulator.charges.clear()
+        self.simulator.attempt(self.visit(self.tx), "ok")
+        self.tell()
+        self.tell()
+        self.assertEqual(self.alerts().mapped("kind"), ["paid_twice"])
+        self.assertEqual(
+            self.env["account.payment"].search_count([("payment_transaction_id", "=", self.tx.id)]), 1
+        )
+
+    def test_what_fails_is_applied_later_once(self):
+        self.simulator.attempt(self.page, "ok")
+        with patch(LEARN, side_effect=RuntimeError("broken")), mute_logger(INBOX):
+            self.assertEqual(self.tell().status_code, 200)
+        notification = self.stored()
+        self.assertEqual((notification.state, self.tx.state), ("failed", "draft"))
+        notification.next_attempt_at = fields.Datetime.now() - timedelta(minutes=1)
+        self.env.flush_all()
+        self.env["servipay.notification"].sudo()._cron_apply()
+        self.assertEqual(
+            (notification.state, self.tx.state, self.bill.amount_residual), ("processed", "done", 0)
+        )
+        notification.action_replay()
+        self.assertEqual(
+            self.env["account.payment"].search_count([("payment_transaction_id", "=", self.tx.id)]), 1
+        )
+
+    def test_unexpected_sender_is_noted_and_nothing_else(self):
+        self.provider.paybox_addresses = "195.25.67.22"
+        self.simulator.attempt(self.page, "ok")
+        with self.assertLogs("odoo.addons.payment_paybox.models.payment_provider", "WARNING"):
+            self.tell()
+        self.assertEqual(self.tx.state, "done")
+
+    def test_pending_for_long_is_told_once(self):
+        self.simulator.attempt(self.page, "pending")
+        self.tell()
+        operations = self.env["servipay.operation"]
+        operations._paybox_cron_pending()
+        self.assertFalse(self.alerts())
+        self.env.cr.execute(
+            "UPDATE servipay_operation SET create_date = create_date - interval '5 days' WHERE id = %s",
+            [self.operation(self.tx).id],
+        )
+        self.env.invalidate_all()
+        operations._paybox_cron_pending()
+        operations._paybox_cron_pending()
+        self.assertEqual(self.alerts().mapped("kind"), ["pending_long"])

@@ -1,0 +1,396 @@
+from datetime import timedelta
+
+from odoo import _, api, fields, models
+from odoo.exceptions import UserError
+from odoo.tools import config
+
+from ..api.finding import Finding
+from ..api.masking import get_logger
+from ..compat import SERIES
+from .conversation import Conversation
+from .own_transaction import after_commit, in_own_transaction
+
+_logger = get_logger(__name__)
+
+UNSENT_AFTER = timedelta(minutes=15)  # sending takes less than a minute
+BOOK_AFTER = 5  # seconds: the browser, when it comes back, books at once
+MOVEMENTS = ("refund", "capture", "void")
+
+
+class ServipayPaymentFlow(models.AbstractModel):
+    """What every online payment provider of the suite shares: operations behind payment transactions.
+
+    Abstract, and without any import of ``payment`` or ``account``: a payment addon, which depends on
+    ``account_payment``, puts it in front of ``payment.transaction`` (see ``compat/payment.py``).
+
+    An operation is opened together with the payment page's form, and for each refund, capture or void. It is
+    the operation's state machine that decides; the transaction follows it, in the same database transaction.
+    Hooks of an addon: ``_servipay_codes``, ``_servipay_recipients``, ``_servipay_words``.
+    """
+
+    _name = "servipay.payment.flow"
+    _inherit = "servipay.payment.compat"
+    _description = "Online payments behind operations"
+
+    # ------------------------------------------------------------------
+    # Hooks
+    # ------------------------------------------------------------------
+
+    def _servipay_recipients(self):
+        """Return (users, list of e-mail addresses) that alerts about this transaction go to."""
+        return self.env["res.users"], []
+
+    def _servipay_words(self, operation):
+        """Return one sentence (str, in the operation's language) about what the provider reported."""
+        return operation._explain()
+
+    # ------------------------------------------------------------------
+    # The payment page
+    # ------------------------------------------------------------------
+
+    def _servipay_open_page(self, reference, authorisation=False):
+        """Open the operation of a payment page, in this transaction: the form leaves after its commit.
+
+        :param reference: what the provider will know the payment by
+        :param authorisation: the money is only reserved and captured later
+        """
+        self.ensure_one()
+        operation = self._servipay_operation()
+        if operation:  # the same form, rendered again
+            return operation
+        kind = "authorisation" if authorisation else "purchase"
+        values = {**self._servipay_intent(kind), "reference": reference, "channel": "online"}
+        operation = self.env["servipay.operation"].sudo().create(values)
+        operation._claim()
+        operation._apply(Finding("pending", "page_open"), "send")
+        return operation
+
+    def _servipay_intent(self, kind):
+        return {
+            "company_id": self.company_id.id,
+            "provider": self.provider_code,
+            "kind": kind,
+            "amount": abs(self.amount),
+            "currency_id": self.currency_id.id,
+            "user_id": self.env.uid,
+            "res_model": self._name,
+            "res_id": self.id,
+        }
+
+    def _servipay_operation(self, movement=False):
+        """Return the newest operation of this transaction: its payment, or the ``movement`` after it."""
+        self.ensure_one()
+        kinds = MOVEMENTS if movement else ("purchase", "authorisation")
+        domain = [("res_model", "=", self._name), ("res_id", "=", self.id), ("kind", "in", kinds)]
+        return self.env["servipay.operation"].sudo().search(domain, limit=1)
+
+    # ------------------------------------------------------------------
+    # Refund, capture, void: committed before they are sent
+    # ------------------------------------------------------------------
+
+    def _servipay_request(self, kind):
+        """Send a movement once the transaction that asks for it is committed.
+
+        Odoo may run the asking request again or throw it away; what was sent to a provider cannot be.
+        """
+        self.ensure_one()
+        number, model = self.id, self._name
+        after_commit(self.env, lambda env: send_movement(env, model, number, kind))
+
+    def _servipay_open_movement(self, kind):
+        """Open the operation of a refund, capture or void and return its id; False when it may not be."""
+        payment = self._servipay_paid()
+        values = {
+            **self._servipay_intent(kind),
+            "channel": "backend",
+            "original_id": payment.id,
+            "reference": self.reference,
+            "idempotency_key": self._servipay_key(kind),
+        }
+        operations = self.env["servipay.operation"].with_company(self.company_id)
+        known = operations.search(
+            [("company_id", "=", self.company_id.id), ("idempotency_key", "=", values["idempotency_key"])]
+        )
+        if known:
+            return known.id
+        try:
+            with self.env.cr.savepoint():
+                if not payment:
+                    raise UserError(_("Odoo has no operation of the payment itself. Nothing was sent."))
+                operations._check_refundable(values)
+                return operations.create(values).id
+        except UserError as error:
+            self._servipay_fail(str(error))
+            return False
+
+    @api.model
+    def _servipay_cron_unsent(self):
+        """End movements that were asked for and never sent: the process died right after the commit.
+
+        What was sent has an operation that was claimed before, and is never touched here."""
+        domain = [
+            ("state", "=", "draft"),
+            ("source_transaction_id", "!=", False),
+            ("provider_code", "in", list(self._servipay_codes())),
+            ("create_date", "<", fields.Datetime.now() - UNSENT_AFTER),
+        ]
+        for transaction in self.search(domain):
+            operation = transaction._servipay_operation(movement=True)
+            if operation:
+                operation._claim_cancel()  # a draft is cancelled, anything else stays
+            if not operation or operation.state == "cancelled":
+                words = _("Odoo was interrupted before this was sent. No money was moved: start it again.")
+                transaction._servipay_fail(words)
+
+    def _servipay_key(self, kind):
+        """Return the key of a movement: one per child; of a payment itself a new one after a refusal."""
+        key = f"{self.provider_code}:{self.id}:{kind}"
+        last = self._servipay_operation(movement=True)
+        refused = last.kind == kind and last.state in ("declined", "failed", "cancelled")
+        return f"{key}:{last.id}" if refused and not self.source_transaction_id else key
+
+    def _servipay_paid(self):
+        """Return the operation that took (or reserved) the money that this transaction moves."""
+        source = self.source_transaction_id or self
+        if self.operation == "refund":
+            # what was captured is refunded, not what was reserved
+            captures = self.env["servipay.operation"].sudo()
+            for transaction in source | source.child_transaction_ids:
+                captures |= transaction._servipay_operation(movement=True).filtered(
+                    lambda operation: operation.kind == "capture" and operation.state == "approved"
+                )
+            if captures:
+                return captures[:1]
+        return source._servipay_operation()
+
+    # ------------------------------------------------------------------
+    # The transaction follows its operation
+    # ------------------------------------------------------------------
+
+    def _servipay_follow(self, operation, state):
+        """Take over what became of an operation. Called in the operation's transaction, after its move."""
+        self.ensure_one()
+        self._servipay_lock()
+        if operation.kind in MOVEMENTS:
+            self._servipay_follow_movement(operation, state)
+        else:
+            self._servipay_follow_page(operation, state)
+        if state == "unknown" and operation.reason == "mismatch":
+            self._servipay_alert("mismatch", detail=operation.detail)
+
+    def _servipay_follow_page(self, operation, state):
+        if operation.reason in ("page_open", "page_left") or state == "sent":
+            return
+        # the customer reads this on the portal
+        words = self._servipay_words(operation.with_context(lang=self.partner_id.lang))
+        if state == "approved" and operation.kind == "authorisation":
+            self._set_authorized(extra_allowed_states=("error", "cancel"))
+        elif state == "approved":
+            self._set_done(extra_allowed_states=("cancel",))
+        elif state == "declined" and self.state in ("draft", "pending", "error"):
+            self._set_error(words, extra_allowed_states=("error",))
+        elif state == "cancelled" and self.state in ("draft", "pending", "error"):
+            self._set_canceled(state_message=words, extra_allowed_states=("error",))
+        elif state in ("pending", "unknown") and self.state in ("draft", "error", "cancel"):
+            self._set_pending(state_message=words, extra_allowed_states=("error", "cancel"))
+        self._servipay_note(operation)
+
+    def _servipay_follow_movement(self, operation, state):
+        if state == "sent":
+            return
+        words = self._servipay_words(operation)
+        if state == "approved" and operation.kind == "void":
+            self._set_canceled()
+        elif state == "approved":
+            self._set_done()
+        elif state in ("declined", "failed", "cancelled"):
+            self._servipay_fail(words)
+        elif state == "unknown" and self.source_transaction_id and self.state == "draft":
+            self._set_pending(state_message=words)
+        if state != "pending":
+            self._servipay_note(operation)
+
+    def _servipay_fail(self, words):
+        """Put a child transaction into error; a payment that was not captured or voided stays as it is."""
+        if self.source_transaction_id and self.state in ("draft", "pending"):
+            self._set_error(words)
+
+    def _servipay_lock(self):
+        """Lock the row until the end of the transaction and read it anew."""
+        # not self._table: whoever inherits this is payment.transaction
+        query = "SELECT id FROM payment_transaction WHERE id = %s FOR UPDATE"
+        self.env.cr.execute(query, [self.id], log_exceptions=False)
+        self.env.flush_all()
+        self.invalidate_recordset()
+
+    # ------------------------------------------------------------------
+    # Words for the invoice's history
+    # ------------------------------------------------------------------
+
+    def _servipay_note(self, operation):
+        """Write into the chatter of the documents that are paid what the provider reported."""
+        source = self.source_transaction_id or self
+        words = source._servipay_words(operation.with_context(lang=source._servipay_language()))
+        for document in source._servipay_documents():
+            document.message_post(body=words)
+
+    def _servipay_documents(self):
+        """Return the paid documents as a list of records: invoices, and orders where sales are installed."""
+        orders = self.sale_order_ids if "sale_order_ids" in self._fields else ()
+        return [*self.invoice_ids, *orders]
+
+    def _servipay_language(self):
+        """Return the language of who looks after payments, else of who looks after the invoice."""
+        users, _addresses = self._servipay_recipients()
+        responsible = self.invoice_ids[:1].invoice_user_id
+        people = users | responsible | self.company_id._servipay_manager()
+        return people[:1].lang or self.company_id.partner_id.lang or "en_US"
+
+    # ------------------------------------------------------------------
+    # Accounting, and what goes wrong with it
+    # ------------------------------------------------------------------
+
+    def _servipay_alert(self, kind, detail="", key="", document=None):
+        """Tell people once about an event of this transaction; see ``servipay.alert``."""
+        users, addresses = self._servipay_recipients()
+        document = document or self.invoice_ids[:1] or self
+        self.env["servipay.alert"].sudo()._raise_once(
+            f"{kind}:{self._name}:{self.id}:{key}",
+            kind=kind,
+            company=self.company_id,
+            users=users,
+            addresses=addresses,
+            document=document,
+            provider=self.provider_code,
+            reference=self.reference,
+            amount=abs(self.amount),
+            currency_id=self.currency_id.id,
+            detail=detail,
+        )
+
+    def _servipay_book_soon(self):
+        """Let Odoo's own job make the payment in some seconds, in its own process.
+
+        A server without jobs (a test, a till's own process) makes it now."""
+        if config["max_cron_threads"]:
+            soon = fields.Datetime.now() + timedelta(seconds=BOOK_AFTER)
+            self.env.ref("payment.cron_post_process_payment_tx").sudo()._trigger(soon)
+        else:
+            self._servipay_post_process()
+
+    def _servipay_post_process(self):
+        """Make the payment and reconcile it now; what fails is tried again by Odoo's own job."""
+        self.ensure_one()
+        self._servipay_lock()
+        # 17.0 would make a payment of whatever it is given
+        if self.is_post_processed or self.state != "done":
+            return
+        try:
+            self._post_process() if SERIES >= 18 else self._finalize_post_processing()
+        except UserError:
+            _logger.warning("transaction %s could not be booked", self.reference)
+
+    def _servipay_booking(self, book):
+        """Call ``book``; a failure is told once, in a transaction that it does not take along."""
+        try:
+            with self.env.cr.savepoint():
+                return book()
+        except UserError as error:
+            for transaction in self.filtered(lambda one: one._is_servipay()):
+                transaction._servipay_tell_failure(str(error))
+            raise
+
+    def _servipay_tell_failure(self, text):
+        number, model = self.id, self._name
+        in_own_transaction(
+            self.env,
+            lambda env: env[model].browse(number)._servipay_alert("not_reconciled", detail=text, key="error"),
+        )
+
+    if SERIES >= 18:
+
+        def _post_process(self):
+            return self._servipay_booking(super()._post_process)
+
+    else:
+
+        def _finalize_post_processing(self):
+            return self._servipay_booking(super()._finalize_post_processing)
+
+    def _create_payment(self, **extra_create_values):
+        """Make the payment, on all series with the document's own account and without cancelled invoices."""
+        if not self._is_servipay():
+            return super()._create_payment(**extra_create_values)
+        gone = self.invoice_ids.filtered(lambda invoice: invoice.state == "cancel")
+        paid_before = self.invoice_ids.filtered(
+            lambda invoice: invoice.state == "posted" and invoice.currency_id.is_zero(invoice.amount_residual)
+        )
+        notes = self._servipay_credit_notes()
+        lines = _receivable(notes or self.invoice_ids - gone)
+        if lines:
+            extra_create_values.setdefault("destination_account_id", lines[0].account_id.id)
+        if gone:
+            self.invoice_ids -= gone  # 17.0 and 18.0 fail on them
+        payment = super()._create_payment(**extra_create_values)
+        if gone:
+            self.invoice_ids += gone
+        if notes:
+            self._servipay_reconcile(payment, notes)
+        self._servipay_check_booked(payment, gone, paid_before)
+        return payment
+
+    def _servipay_credit_notes(self):
+        """Return the open credit notes of the invoices whose payment this transaction gives back."""
+        moves = self.env["account.move"]
+        if self.operation != "refund":
+            return moves
+        domain = [
+            ("reversed_entry_id", "in", self.source_transaction_id.invoice_ids.ids),
+            ("move_type", "=", "out_refund"),
+            ("state", "=", "posted"),
+            ("payment_state", "in", ("not_paid", "partial")),
+        ]
+        return moves.search(domain, order="id")
+
+    def _servipay_reconcile(self, payment, documents):
+        lines = payment.move_id.line_ids + _receivable(documents)
+        account = payment.destination_account_id
+        lines.filtered(lambda line: line.account_id == account and not line.reconciled).reconcile()
+
+    def _servipay_check_booked(self, payment, gone, paid_before):
+        """Tell when the money of a payment is not where the customer thinks it is."""
+        if self.operation == "refund" or not self.invoice_ids:
+            return
+        open_lines = payment.move_id.line_ids.filtered(
+            lambda line: line.account_id == payment.destination_account_id and not line.reconciled
+        )
+        if gone:
+            self._servipay_alert("document_cancelled", document=gone[0])
+        elif paid_before and open_lines:
+            self._servipay_alert("already_paid", document=paid_before[0])
+        elif open_lines:
+            rest = sum(open_lines.mapped("amount_residual_currency"))
+            self._servipay_alert("not_reconciled", detail=payment.currency_id.format(abs(rest)))
+
+
+def _receivable(documents):
+    """Return the lines of invoices or credit notes that a payment is reconciled with."""
+    return documents.line_ids.filtered(lambda line: line.display_type == "payment_term")
+
+
+def send_movement(env, model, number, kind):
+    """Open, claim and send a refund, capture or void, each in a transaction of its own.
+
+    :param env: an environment or a ``Detached``; ``number`` is the id of the transaction that asked
+    """
+
+    def apart(method, *args):
+        return in_own_transaction(env, lambda own: getattr(own[model].browse(number), method)(*args))
+
+    operation_id = apart("_servipay_open_movement", kind)
+    if not operation_id:
+        return
+    conversation = Conversation(env, operation_id)
+    if conversation.apart("_claim"):
+        conversation.send()
+    apart("_servipay_post_process")

@@ -1,0 +1,451 @@
+"""The portal customer's way: an invoice, the payment page, back again; and what the accountant finds.
+
+No scheduled job runs here: what happens, happens through the page, the notification and the browser."""
+
+import json
+import re
+import urllib.request
+
+import pytest
+
+PAGE = "Valider le paiement"
+
+
+class Platform:
+    """Steers the simulator, as the platform's people would."""
+
+    def __init__(self, suite):
+        self.url = suite.simulators["payment_paybox"]["url"]
+
+    def call(self, path, **body):
+        """POST to the control API."""
+        request = urllib.request.Request(f"{self.url}/_simulator/{path}", json.dumps(body).encode())
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.load(answer)
+
+    def books(self, reference=None):
+        """What was charged, for one reference."""
+        with urllib.request.urlopen(f"{self.url}/_simulator/books", timeout=10) as answer:
+            charges = json.load(answer)["charges"]
+        return [charge for charge in charges if reference in (None, charge["reference"])]
+
+
+@pytest.fixture
+def platform(suite):
+    """The platform, its books empty."""
+    found = Platform(suite)
+    found.call("reset")
+    yield found
+    found.call("reset")
+
+
+class Shop:
+    """Invoices of the portal's customer, through the API of the administrator."""
+
+    def __init__(self, suite):
+        self.suite, self.admin = suite, suite.user("admin")
+        self.partner = self.admin.call(
+            "res.users", "search_read", [("login", "=", "portal")], ["partner_id"]
+        )[0]["partner_id"][0]
+
+    def invoice(self, amount=120.0, currency=None):
+        """Return the id of a new posted invoice."""
+        values = {
+            "move_type": "out_invoice",
+            "partner_id": self.partner,
+            "invoice_date": "2026-01-15",
+            "invoice_line_ids": [(0, 0, {"name": "Buffet", "price_unit": amount, "tax_ids": [(5, 0, 0)]})],
+        }
+        if currency:
+            found = self.admin.call(
+                "res.currency", "search", [("name", "=", currency), ("active", "in", (True, False))]
+            )
+            self.admin.call("res.currency", "write", found, {"active": True})
+            values["currency_id"] = found[0]
+        number = self.admin.call("account.move", "create", [values])[0]
+        self.admin.call("account.move", "action_post", [number])
+        return number
+
+    def read(self, model, number, *names):
+        """Return field values."""
+        return self.admin.call(model, "read", [number], list(names))[0]
+
+    def state(self, invoice):
+        """Return (payment_state, what is open)."""
+        found = self.read("account.move", invoice, "payment_state", "amount_residual")
+        return found["payment_state"], found["amount_residual"]
+
+    def transactions(self, invoice):
+        """Return the transactions of an invoice, oldest first."""
+        names = ["reference", "state", "amount", "payment_id", "is_post_processed"]
+        return self.admin.call(
+            "payment.transaction", "search_read", [("invoice_ids", "in", invoice)], names, order="id"
+        )
+
+    def operations(self, reference):
+        """Return the operations of a payment."""
+        names = ["state", "kind", "reason", "amount", "contradicted"]
+        return self.admin.call("servipay.operation", "search_read", [("reference", "=", reference)], names)
+
+    def chatter(self, invoice):
+        """Return the texts of an invoice's history."""
+        domain = [("model", "=", "account.move"), ("res_id", "=", invoice)]
+        return " | ".join(
+            message["body"] for message in self.admin.call("mail.message", "search_read", domain, ["body"])
+        )
+
+    def alerts(self, reference):
+        """Return the kinds of alerts about a payment."""
+        found = self.admin.call("servipay.alert", "search_read", [("reference", "=", reference)], ["kind"])
+        return [alert["kind"] for alert in found]
+
+    def paid(self, invoice):
+        """Wait until an invoice is paid."""
+        self.suite.wait_until(
+            lambda: self.state(invoice)[0] in ("paid", "in_payment"), what="the paid invoice"
+        )
+
+
+@pytest.fixture
+def shop(suite):
+    """The shop."""
+    return Shop(suite)
+
+
+@pytest.fixture
+def customer(page, suite, shop, login):
+    """A function that takes the portal customer from an invoice to the payment page; returns the page."""
+    login(page, "portal")
+
+    def to_the_page(invoice, submit=True):
+        # as the list on the portal and the e-mail link to it: with the invoice's token
+        page.goto(shop.admin.call("account.move", "get_portal_url", [invoice]))
+        page.locator("a[data-bs-target='#pay_with'], a[data-target='#pay_with']").first.click()
+        option = page.locator("#pay_with input[name=o_payment_radio][data-provider-code=paybox]")
+        option.first.wait_for(state="attached")
+        option.first.check(force=True)
+        if submit:
+            page.locator("#pay_with button[name=o_payment_submit_button]:visible").first.click()
+            page.get_by_text(PAGE).wait_for()
+        return page
+
+    return to_the_page
+
+
+def choose(page, choice):
+    """Let the bank answer: "ok", "51", "pending", "timeout"."""
+    page.select_option("#choice", choice)
+    page.get_by_text(PAGE).click()
+
+
+def back(page, suite):
+    """Wait until the browser is in the shop again, on the invoice."""
+    page.wait_for_url(re.compile(re.escape(suite.url) + r"/(\w\w/)?my/invoices/"), timeout=40_000)
+
+
+def test_paid(customer, shop, suite, platform, screenshot):
+    """Invoice, Paybox, page, back: paid, reconciled, told; the operation is approved."""
+    invoice = shop.invoice()
+    page = customer(invoice, submit=False)
+    page.wait_for_timeout(600)
+    screenshot(page, "portal-paybox-fr")
+    page.locator("#pay_with button[name=o_payment_submit_button]:visible").first.click()
+    page.get_by_text(PAGE).wait_for()
+    screenshot(page, "hosted-page-fr")
+    choose(page, "ok")
+    back(page, suite)
+    page.wait_for_timeout(500)
+    screenshot(page, "portal-paid-fr")
+    assert shop.state(invoice) in (("paid", 0), ("in_payment", 0))
+    (transaction,) = shop.transactions(invoice)
+    assert (transaction["state"], transaction["is_post_processed"]) == ("done", True)
+    (operation,) = shop.operations(transaction["reference"])
+    assert (operation["state"], operation["kind"], operation["amount"]) == ("approved", "purchase", 120)
+    (charge,) = platform.books(transaction["reference"])
+    assert (charge["amount"], charge["currency"]) == (12000, "978")
+    check_journal(shop, invoice, transaction["payment_id"][0])
+    assert "Paiement en ligne accepté" in shop.chatter(invoice)
+    assert shop.alerts(transaction["reference"]) == []
+
+
+def check_journal(shop, invoice, payment):
+    """The payment is booked in the bank journal and reconciled with the invoice."""
+    found = shop.read("account.payment", payment, "journal_id", "move_id", "is_reconciled", "amount")
+    assert shop.read("account.journal", found["journal_id"][0], "type")["type"] == "bank"
+    assert found["amount"] == 120 and found["move_id"]
+    lines = shop.admin.call(
+        "account.move.line",
+        "search_read",
+        [("move_id", "in", (found["move_id"][0], invoice)), ("account_type", "=", "asset_receivable")],
+        ["reconciled", "full_reconcile_id"],
+    )
+    assert len(lines) == 2 and all(line["reconciled"] for line in lines)
+    assert len({line["full_reconcile_id"][0] for line in lines}) == 1
+
+
+def test_refused_then_paid(customer, shop, suite, platform, screenshot):
+    """A refusal is not final: the customer tries another card on the same page."""
+    invoice = shop.invoice()
+    page = customer(invoice)
+    choose(page, "51")
+    page.get_by_text("Il vous reste 2 tentatives").wait_for()
+    screenshot(page, "hosted-page-refused-fr")
+    (transaction,) = shop.transactions(invoice)
+    suite.wait_until(lambda: shop.transactions(invoice)[0]["state"] == "error", what="the refusal")
+    assert "provision insuffisante" in shop.chatter(invoice)
+    choose(page, "ok")
+    back(page, suite)
+    shop.paid(invoice)
+    assert shop.transactions(invoice)[0]["state"] == "done"
+    (operation,) = shop.operations(transaction["reference"])
+    assert (operation["state"], operation["contradicted"]) == ("approved", False)
+    assert len(platform.books(transaction["reference"])) == 1
+
+
+def test_cancelled(customer, shop, suite, platform):
+    """The customer gives up; the invoice stays open and says so; then pays after all."""
+    invoice = shop.invoice()
+    page = customer(invoice)
+    page.get_by_role("button", name="Annuler").click()
+    page.wait_for_url(re.compile(re.escape(suite.url)))
+    suite.wait_until(lambda: shop.transactions(invoice)[0]["state"] == "cancel", what="the cancellation")
+    assert shop.state(invoice) == ("not_paid", 120)
+    assert "annulé" in shop.chatter(invoice)
+    page = customer(invoice)
+    choose(page, "ok")
+    back(page, suite)
+    shop.paid(invoice)
+    assert [transaction["state"] for transaction in shop.transactions(invoice)] == ["cancel", "done"]
+
+
+def test_window_closed(customer, shop, platform):
+    """The customer pays and closes the window: the notification alone does it."""
+    invoice = shop.invoice()
+    page = customer(invoice)
+    page.route(re.compile(r"/payment/paybox/return"), lambda route: route.abort())
+    choose(page, "ok")
+    shop.paid(invoice)
+    assert shop.transactions(invoice)[0]["is_post_processed"]
+
+
+def test_notification_after_the_return(customer, shop, suite, platform):
+    """The browser is faster: the customer sees the paid invoice, the notification adds nothing."""
+    platform.call("set", notify="after")
+    invoice = shop.invoice()
+    page = customer(invoice)
+    choose(page, "ok")
+    back(page, suite)
+    shop.paid(invoice)
+    page.wait_for_timeout(2500)
+    (transaction,) = shop.transactions(invoice)
+    payments = shop.admin.call(
+        "account.payment", "search_count", [("payment_transaction_id", "=", transaction["id"])]
+    )
+    assert payments == 1
+
+
+def test_notification_many_times_at_once(customer, shop, suite, platform):
+    """Twice in parallel, then twenty times: one payment."""
+    platform.call("set", copies=2, parallel=True)
+    invoice = shop.invoice()
+    page = customer(invoice)
+    choose(page, "ok")
+    back(page, suite)
+    shop.paid(invoice)
+    (transaction,) = shop.transactions(invoice)
+    platform.call("notify", reference=transaction["reference"], copies=20, parallel=True)
+    payments = shop.admin.call(
+        "account.payment", "search_count", [("payment_transaction_id", "=", transaction["id"])]
+    )
+    assert payments == 1 and shop.alerts(transaction["reference"]) == []
+    stored = shop.admin.call(
+        "servipay.notification", "search_read", [("provider", "=", "paybox")], ["copies", "state"], limit=1
+    )[0]
+    assert stored["state"] == "processed" and stored["copies"] >= 22
+
+
+def test_partial_payment(customer, shop, suite, platform):
+    """A part of the invoice: a payment link of 50."""
+    invoice = shop.invoice()
+    currency = shop.read("account.move", invoice, "currency_id")["currency_id"][0]
+    names = {"res_id": invoice, "res_model": "account.move", "amount": 50}
+    wizard = shop.admin.json(
+        "/web/dataset/call_kw/payment.link.wizard/create",
+        model="payment.link.wizard",
+        method="create",
+        args=[{**names, "partner_id": shop.partner, "currency_id": currency, "amount_max": 120}],
+        kwargs={},  # an active record would ask 18.0 for instalments that this invoice has not
+    )
+    wizard = wizard[0] if isinstance(wizard, list) else wizard
+    link = shop.read("payment.link.wizard", wizard, "link")["link"]
+    page = customer(invoice, submit=False)
+    page.goto("/" + re.sub(r"^https?://[^/]+/*", "", link))
+    option = page.locator("input[name=o_payment_radio][data-provider-code=paybox]").first
+    option.wait_for(state="attached")
+    option.check(force=True)
+    page.locator("button[name=o_payment_submit_button]:visible").first.click()
+    page.get_by_text(PAGE).wait_for()
+    choose(page, "ok")
+    suite.wait_until(lambda: shop.state(invoice)[0] == "partial", what="the partly paid invoice")
+    assert shop.state(invoice) == ("partial", 70)
+    assert platform.books()[0]["amount"] == 5000
+
+
+def test_paid_meanwhile(customer, shop, suite, platform):
+    """Somebody records a payment while the customer is on the page: the money is booked, and told."""
+    invoice = shop.invoice()
+    page = customer(invoice)
+    context = {"active_model": "account.move", "active_ids": [invoice]}
+    wizard = shop.admin.call("account.payment.register", "create", {}, context=context)
+    wizard = wizard[0] if isinstance(wizard, list) else wizard
+    shop.admin.call("account.payment.register", "action_create_payments", [wizard], context=context)
+    assert shop.state(invoice)[1] == 0
+    choose(page, "ok")
+    suite.wait_until(
+        lambda: shop.transactions(invoice) and shop.alerts(shop.transactions(invoice)[0]["reference"]),
+        what="the alert",
+    )
+    (transaction,) = shop.transactions(invoice)
+    assert shop.alerts(transaction["reference"]) == ["already_paid"]
+    assert transaction["payment_id"]
+
+
+def test_unknown_reference(customer, shop, suite, platform):
+    """The platform reports a payment of something else: nothing is booked, the accountant is told."""
+    platform.call("set", reference="INV/GONE/77")
+    invoice = shop.invoice()
+    page = customer(invoice)
+    choose(page, "ok")
+    suite.wait_until(lambda: shop.alerts("INV/GONE/77"), what="the alert")
+    assert shop.state(invoice) == ("not_paid", 120)
+    assert shop.transactions(invoice)[0]["state"] == "draft"
+    mails = shop.admin.call(
+        "mail.mail", "search_read", [("model", "=", "servipay.alert")], ["subject", "email_to"]
+    )
+    assert any(
+        "INV/GONE/77" in mail["subject"] and "Document payé introuvable" in mail["subject"] for mail in mails
+    )
+
+
+def test_wrong_amount(customer, shop, suite, platform):
+    """The platform reports another amount: uncertain, told, and never booked."""
+    platform.call("set", amount=1)
+    invoice = shop.invoice()
+    page = customer(invoice)
+    choose(page, "ok")
+    suite.wait_until(
+        lambda: shop.alerts(shop.transactions(invoice)[0]["reference"]) == ["mismatch"], what="the alert"
+    )
+    (transaction,) = shop.transactions(invoice)
+    assert shop.state(invoice) == ("not_paid", 120)
+    assert shop.operations(transaction["reference"])[0]["state"] == "unknown"
+
+
+def test_yen(customer, shop, suite, platform):
+    """A currency without decimals."""
+    invoice = shop.invoice(1500, "JPY")
+    page = customer(invoice)
+    choose(page, "ok")
+    back(page, suite)
+    shop.paid(invoice)
+    (charge,) = platform.books()
+    assert (charge["amount"], charge["currency"]) == (1500, "392")
+
+
+def test_forged(customer, shop, suite, platform):
+    """A notification that somebody else signed changes nothing."""
+    platform.call("set", sign="stranger")
+    invoice = shop.invoice()
+    page = customer(invoice)
+    choose(page, "ok")
+    page.wait_for_url(re.compile(re.escape(suite.url)))
+    assert shop.transactions(invoice)[0]["state"] == "draft"
+    assert shop.state(invoice) == ("not_paid", 120)
+
+
+def test_accountant(customer, shop, suite, platform, page, login, screenshot):
+    """The list by day, the links, and half of an invoice refunded with its credit note."""
+    invoice = shop.invoice()
+    choose(customer(invoice), "ok")
+    back(page, suite)
+    shop.paid(invoice)
+    platform.call("remit")
+    (transaction,) = shop.transactions(invoice)
+    note = credit_note(shop, invoice, 60)
+    accountant = suite.user("accountant")
+    refund(suite, accountant, transaction["payment_id"][0], 60)
+    suite.wait_until(lambda: platform.books(transaction["reference"])[0]["refunds"], what="the refund")
+    (charge,) = platform.books(transaction["reference"])
+    assert [part["amount"] for part in charge["refunds"]] == [6000]
+    suite.wait_until(
+        lambda: shop.state(note) in (("paid", 0), ("in_payment", 0)), what="the reconciled credit note"
+    )
+
+    login(page, "accountant")
+    page.goto("/web#action=payment_paybox.servipay_operation_action")
+    page.locator(".o_group_header").first.wait_for()
+    page.locator(".o_group_header").first.click()
+    page.locator(".o_data_row").first.wait_for()
+    page.wait_for_timeout(800)
+    screenshot(page, "paybox-operations-fr")
+    header = page.locator(".o_group_header").first.inner_text()
+    assert re.search(r"\d", header)
+    page.locator(".o_data_row td[name=reference]", has_text=transaction["reference"]).first.click()
+    page.locator("button[name=action_open_account_payment]").wait_for()
+    page.locator("button[name=action_open_invoices]").wait_for()
+    page.locator("button[name=action_open_journal_items]").wait_for()
+    page.wait_for_timeout(800)
+    screenshot(page, "paybox-operation-fr")
+
+
+def credit_note(shop, invoice, amount):
+    """Return the id of a posted credit note of an invoice."""
+    journal = shop.read("account.move", invoice, "journal_id")["journal_id"][0]
+    context = {"active_model": "account.move", "active_ids": [invoice]}
+    wizard = shop.admin.call(
+        "account.move.reversal", "create", {"reason": "half", "journal_id": journal}, context=context
+    )
+    wizard = wizard[0] if isinstance(wizard, list) else wizard
+    action = shop.admin.call("account.move.reversal", "refund_moves", [wizard], context=context)
+    note = action["res_id"]
+    lines = shop.read("account.move", note, "invoice_line_ids")["invoice_line_ids"]
+    shop.admin.call(
+        "account.move", "write", [note], {"invoice_line_ids": [(1, lines[0], {"price_unit": amount})]}
+    )
+    shop.admin.call("account.move", "action_post", [note])
+    return note
+
+
+def refund(suite, user, payment, amount):
+    """Refund a payment as the wizard on it does."""
+    context = {"active_id": payment, "active_ids": [payment], "active_model": "account.payment"}
+    wizard = user.call(
+        "payment.refund.wizard",
+        "create",
+        {"payment_id": payment, "amount_to_refund": amount},
+        context=context,
+    )
+    wizard = wizard[0] if isinstance(wizard, list) else wizard
+    user.call("payment.refund.wizard", "action_refund", [wizard], context=context)
+
+
+def test_provider_form(page, suite, login, screenshot):
+    """The administrator's form in English and French; no key comes back to the browser."""
+    admin = suite.user("admin")
+    number = admin.call("payment.provider", "search", [("code", "=", "paybox")], limit=1)[0]
+    login(page, "admin")
+    for name, code in (("en", "en_US"), ("fr", "fr_FR")):
+        admin.call("res.users", "write", [admin.uid], {"lang": code})
+        try:
+            page.goto(f"/web#id={number}&action=payment.action_payment_provider&view_type=form")
+            page.reload()
+            page.locator("div[name=paybox_site]").wait_for()
+            page.wait_for_timeout(800)
+            screenshot(page, f"paybox-provider-{name}")
+            assert "0123456789ABCDEF" not in page.content()
+            page.locator("button[name=action_paybox_check]").click()
+            page.locator(".o_notification").first.wait_for()
+            page.wait_for_timeout(500)
+            screenshot(page, f"paybox-check-{name}")
+        finally:
+            admin.call("res.users", "write", [admin.uid], {"lang": "en_US"})
