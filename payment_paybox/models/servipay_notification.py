@@ -11,7 +11,8 @@ from ..paybox.page import SIGNATURE
 from ..paybox.signature import signed_part
 
 _logger = get_logger(__name__)
-_forged_at = {}  # (database, provider) -> hour of the last alert of this process; the alert's key counts for all
+# (database, provider) -> hour in which this process last told about it; the alert itself has a key of its own
+_forged_at = {}
 
 
 class ServipayNotification(models.Model):
@@ -120,7 +121,7 @@ class ServipayNotification(models.Model):
 
 
 def _first_of_the_hour(*key):
-    """Tell whether this process has not told about forged messages in this hour: a flood must cost nothing."""
+    """Tell whether this process has yet to tell about forged messages in this hour: a flood costs nothing."""
     hour = int(time.time() // 3600)
     if _forged_at.get(key) == hour:
         return False
