@@ -10,7 +10,15 @@ class PayboxController(http.Controller):
     """Verify, store, answer. What a message means is decided in the models."""
 
     # suite-check: ok the platform calls it; what is not signed by it changes nothing
-    @http.route(NOTIFICATION, type="http", auth="none", methods=["GET"], csrf=False, save_session=False)
+    @http.route(
+        NOTIFICATION,
+        type="http",
+        auth="none",
+        methods=["GET"],
+        csrf=False,
+        save_session=False,
+        readonly=False,  # what is stored must be found by whoever asks next, not later on a replica
+    )
     def paybox_notification(self, **_ignored):
         """Store what the platform reports, acknowledge it at once, apply it afterwards."""
         notification = self._receive()

@@ -1,3 +1,5 @@
+import time
+
 from odoo import api, models
 
 from odoo.addons.paypercloud_servipay.api.masking import get_logger
@@ -9,6 +11,8 @@ from ..paybox.page import SIGNATURE
 from ..paybox.signature import signed_part
 
 _logger = get_logger(__name__)
+# (database, provider) -> hour in which this process last told about it; the alert itself has a key of its own
+_forged_at = {}
 
 
 class ServipayNotification(models.Model):
@@ -61,10 +65,11 @@ class ServipayNotification(models.Model):
         return self.env["payment.transaction"].sudo()._paybox_find(answer.reference)
 
     def _paybox_refuse(self, query, transaction, common):
+        provider = transaction.provider_id.id
         kept = self._receive(
             "paybox", query, False, company_id=transaction.company_id.id, raw_query=query, **common
         )
-        if kept and transaction:
+        if kept and transaction and _first_of_the_hour(self.env.cr.dbname, provider):
             number = transaction.id
             in_own_transaction(
                 self.env, lambda env: env["payment.transaction"].browse(number)._paybox_tell_forged()
@@ -113,3 +118,12 @@ class ServipayNotification(models.Model):
             detail=str(answer.amount),
         )
         return bool(alert)
+
+
+def _first_of_the_hour(*key):
+    """Tell whether this process has yet to tell about forged messages in this hour: a flood costs nothing."""
+    hour = int(time.time() // 3600)
+    if _forged_at.get(key) == hour:
+        return False
+    _forged_at[key] = hour
+    return True

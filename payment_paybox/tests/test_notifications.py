@@ -10,6 +10,7 @@ from odoo.tools import mute_logger
 
 from odoo.addons.paypercloud_servipay.models import servipay_notification
 
+from ..models import servipay_notification as paybox_inbox
 from .common import PayboxCase
 from .simulator import make_key
 
@@ -22,6 +23,7 @@ class TestNotifications(PayboxCase):
     def setUp(self):
         super().setUp()
         servipay_notification._unverified_at.clear()
+        paybox_inbox._forged_at.clear()
         self.bill = self.invoice()
         self.tx = self.transaction(self.bill)
         self.page = self.visit(self.tx)

@@ -125,7 +125,6 @@ class ServipayAlert(models.Model):
         :param document: record that gets the activity, if it can have one
         :param values: provider, reference, amount, currency_id, detail
         """
-        users = users.filtered("active") or company._servipay_manager()
         values = {name: Masker().text(v) if isinstance(v, str) else v for name, v in values.items()}
         # the row is taken first: of two that notice it together one waits here, and then finds it taken
         self.env.cr.execute(
@@ -137,6 +136,7 @@ class ServipayAlert(models.Model):
         if not row:
             return self.browse()
         alert = self.browse(row[0])
+        users = users.filtered("active") or company._servipay_manager()
         target = {"res_model": document._name, "res_id": document.id} if document else {}
         alert.write({**values, **target, "company_id": company.id, "user_ids": [(6, 0, users.ids)]})
         # who cannot be told must not keep the money from being recorded
