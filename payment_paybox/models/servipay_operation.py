@@ -128,7 +128,7 @@ class ServipayOperation(models.Model):
 
     def _paybox_is_test_in_production(self, answer):
         """The test platform signs with the same key: its "XXXXXX" must not pay anything in production."""
-        live = self._document().provider_id.sudo().state == "enabled"
+        live = self._document().provider_id.sudo().state != "test"  # nor for one that was switched off
         return live and not answer.authorisation.strip("Xx") and bool(answer.authorisation)
 
     def _paybox_finding(self, answer):
@@ -231,9 +231,13 @@ class ServipayOperation(models.Model):
 
     def _paybox_page_inquiry(self):
         """A page that nobody finished reports nothing, and there is no number to ask about."""
+        if self.reason == "mismatch":
+            # an inquiry states no authorisation, and an amount that differs is for a person to look into
+            return Finding(None)
         if not (self.paybox_call and self.external_ref):
             over = self.deadline_at and self.deadline_at <= fields.Datetime.now()
-            return Finding("cancelled", "page_left") if over and self.state == "pending" else Finding(None)
+            left = over and self.state == "pending" and self.reason in (False, "page_open")
+            return Finding("cancelled", "page_left") if left else Finding(None)
         client, (asked,) = self._paybox_client(), self._paybox_questions(1)
 
         def run():
@@ -329,7 +333,9 @@ class ServipayOperation(models.Model):
         domain = [
             ("provider", "=", "paybox"),
             ("state", "in", ("pending", "unknown")),
+            "|",
             ("external_ref", "!=", False),
+            ("reason", "=", "pb_waiting"),
         ]
         for operation in self.search(domain):
             transaction = operation._document()

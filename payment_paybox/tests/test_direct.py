@@ -107,13 +107,15 @@ class TestDirect(PayboxCase):
         self.simulator.direct = direct
         self.addCleanup(lambda: self.simulator.__dict__.pop("direct", None))
 
-    def test_lost_request_is_settled_as_not_done(self):
+    def test_lost_request_is_never_called_failed_by_itself(self):
+        """What an inquiry shows after a refund is not established: a person says that it was not made."""
         self.lose_request_of("00014")
         child = self.refund()
         self.assertEqual(child.state, "pending")
-        operation = self.inquire(child)
-        self.assertEqual(operation.state, "unknown")  # it may still be on its way
-        operation = self.inquire(child, later=timedelta(hours=2))
+        for later in (timedelta(0), timedelta(hours=2)):
+            operation = self.inquire(child, later=later)
+            self.assertEqual((operation.state, child.state), ("unknown", "pending"))
+        operation._resolve("failed", "not in the back office")
         self.assertEqual((operation.state, child.state), ("failed", "error"))
         self.assertEqual(self.kinds().count("00014"), 0)
         self.simulator.__dict__.pop("direct")

@@ -158,6 +158,8 @@ class TestNotifications(PayboxCase):
         self.assertEqual(self.bill.amount_residual, 120)
         self.assertEqual(self.alerts().mapped("kind"), ["mismatch"])
         self.assertIn("uncertain", self.chatter(self.bill))
+        operation._inquire()  # the platform knows the payment, but the difference is for a person to look into
+        self.assertEqual((operation.state, operation.reason), ("unknown", "mismatch"))
         operation._resolve("approved", "seen in the back office")
         self.assertEqual((operation.state, self.tx.state), ("approved", "done"))
 
@@ -192,6 +194,14 @@ class TestNotifications(PayboxCase):
         self.simulator.attempt(self.visit(self.tx), "ok")
         self.tell()
         self.assertEqual(self.tx.state, "done")
+
+    def test_test_platform_pays_nothing_at_a_provider_that_was_switched_off(self):
+        """Its old transactions are as real as before."""
+        self.provider.state = "disabled"
+        self.simulator.attempt(self.page, "ok")
+        self.tell()
+        self.untouched()
+        self.assertEqual(self.alerts().mapped("kind"), ["mismatch"])
 
     def test_second_payment_of_the_same_reference(self):
         self.simulator.attempt(self.page, "ok")

@@ -136,8 +136,8 @@ class ServipayPaymentFlow(models.AbstractModel):
         ]
         for transaction in self.search(domain):
             operation = transaction._servipay_operation(movement=True)
-            if operation:
-                operation._claim_cancel()  # a draft is cancelled, anything else stays
+            if operation.state == "draft":
+                operation._claim_cancel()  # anything else was sent, and ends by what the provider says
             if not operation or operation.state == "cancelled":
                 words = _("Odoo was interrupted before this was sent. No money was moved: start it again.")
                 transaction._servipay_fail(words)
