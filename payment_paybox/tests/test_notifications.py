@@ -158,7 +158,7 @@ class TestNotifications(PayboxCase):
         self.assertEqual(self.bill.amount_residual, 120)
         self.assertEqual(self.alerts().mapped("kind"), ["mismatch"])
         self.assertIn("uncertain", self.chatter(self.bill))
-        operation._inquire()  # the platform knows the payment, but the difference is for a person to look into
+        operation._inquire()  # the platform knows the payment, but a difference is for a person to look into
         self.assertEqual((operation.state, operation.reason), ("unknown", "mismatch"))
         operation._resolve("approved", "seen in the back office")
         self.assertEqual((operation.state, self.tx.state), ("approved", "done"))
