@@ -359,9 +359,9 @@ def test_linear_time():
         [("ZT", "CK000" * 199)] * 64,
     ]
     for fields in floods:
-        started = time.perf_counter()
+        started = time.process_time()
         read(fields), shown(fields)
-        assert time.perf_counter() - started < 2
+        assert time.process_time() - started < 2
 
 
 # -- slips for people
