@@ -61,10 +61,11 @@ class TestAfterwards(CommittedCase):
             if number == 49:
                 everything.set()
 
-        with self.environment() as env, mute_logger("odoo.addons.paypercloud_servipay.models.inbox"):
+        with self.environment() as env, patch.object(inbox, "_logger") as logger:
             for number in range(50):
                 inbox.apply_soon(env, number, apply)
-            self.assertTrue(everything.wait(10))
+            self.assertTrue(everything.wait(60))
+        logger.exception.assert_called_once()
         self.assertEqual([number for number, _name, _kind in done], list(range(50)))
         self.assertEqual({name for _number, name, _kind in done}, {"servipay-inbox"})
         self.assertEqual({kind for _number, _name, kind in done}, {Detached})
