@@ -528,7 +528,7 @@ class ServipayOperation(models.Model):
 
     def _claim_original(self):
         """Tell whether what is given back is still there: a draft reserves nothing while it waits."""
-        if self.kind not in ("refund", "void") or not self.original_id:
+        if self.kind not in ("refund", "void", "capture") or not self.original_id:
             return True
         original = self.original_id
         problem = original._lock_to_give_back(self.kind, self.amount)

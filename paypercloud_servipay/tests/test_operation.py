@@ -204,6 +204,16 @@ class TestOperation(ApiCase):
         first._inquire()
         self.assertEqual(self.simulator.net("EUR"), 234)
 
+    def test_two_captures_of_one_authorisation(self):
+        """Both fit when they were asked for; the second to leave finds that the first has what it wants."""
+        reserved = self.operations._open(self.values(kind="authorisation"))
+        reserved._apart("_claim")
+        reserved._apart("_apply", Finding("approved", ""))
+        first, second = (self.draft_of(reserved, 10, kind="capture") for _turn in range(2))
+        self.assertTrue(first._apart("_claim"))
+        self.assertFalse(second._apart("_claim"))
+        self.assertEqual((second.state, second.reason), ("failed", "nothing_left"))
+
     def test_draft_left_by_a_crash_is_checked_again(self):
         paid = self.paid()
         left, void = self.draft_of(paid, 1), self.draft_of(paid, 12.34, kind="void")
