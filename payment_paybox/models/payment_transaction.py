@@ -4,6 +4,8 @@ from decimal import Decimal
 from odoo import _, api, fields, models
 from odoo.exceptions import ValidationError
 
+from odoo.addons.paypercloud_servipay.models.actions import open_operations
+
 from ..paybox import buyer
 from ..paybox import page as pages
 from ..paybox.errors import ProtocolError
@@ -27,10 +29,7 @@ class PaymentTransaction(models.Model):
     def action_paybox_operations(self):
         """Open the operations behind this transaction and its refunds."""
         self.ensure_one()
-        action = self.env["ir.actions.act_window"]._for_xml_id(
-            "paypercloud_servipay.servipay_operation_action"
-        )
-        return {**action, "domain": self._paybox_operations(), "context": {}}
+        return open_operations(self.env, self._paybox_operations())
 
     # ------------------------------------------------------------------
     # Hooks of the shared flow

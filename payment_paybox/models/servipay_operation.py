@@ -5,6 +5,7 @@ from odoo import _, api, fields, models
 
 from odoo.addons.paypercloud_servipay.api.finding import Finding
 from odoo.addons.paypercloud_servipay.api.outcome import Mismatch
+from odoo.addons.paypercloud_servipay.models.actions import open_form
 
 from ..paybox import codes, direct
 
@@ -72,12 +73,7 @@ class ServipayOperation(models.Model):
     def action_open_account_payment(self):
         """Open the payment in accounting."""
         self.ensure_one()
-        return {
-            "type": "ir.actions.act_window",
-            "res_model": "account.payment",
-            "res_id": self.account_payment_id.id,
-            "views": [(False, "form")],
-        }
+        return open_form(self.account_payment_id)
 
     def action_open_journal_items(self):
         """Open the journal items of the payment."""

@@ -100,6 +100,21 @@ def _turn():
             _mine.turn = False
 
 
+def purge(env, batch, size, most):
+    """Delete old rows in bounded batches, each in a transaction of its own; what ``@api.autovacuum`` returns.
+
+    :param batch: function of an environment that deletes at most ``size`` rows and returns how many
+    :param most: batches of one run; 19.0 comes back at once while something remains, the others tomorrow
+    """
+    removed = 0
+    for _batch in range(most):
+        count = in_own_transaction(env, batch)
+        removed += count
+        if count < size:
+            break
+    return removed, size if removed == size * most else 0
+
+
 def after_commit(env, work):
     """Call ``work(env2)`` once the caller's transaction is committed, never when it is rolled back.
 

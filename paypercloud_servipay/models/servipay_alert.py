@@ -2,6 +2,7 @@ from odoo import _, api, fields, models
 from odoo.exceptions import UserError
 
 from ..api.masking import Masker, get_logger
+from .actions import open_form
 
 _logger = get_logger(__name__)
 
@@ -189,9 +190,4 @@ class ServipayAlert(models.Model):
     def action_open_document(self):
         """Open the record that the alert is about."""
         self.ensure_one()
-        return {
-            "type": "ir.actions.act_window",
-            "res_model": self.res_model,
-            "res_id": self.res_id,
-            "views": [(False, "form")],
-        }
+        return open_form(self.env[self.res_model].browse(self.res_id))

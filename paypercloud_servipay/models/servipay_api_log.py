@@ -6,7 +6,7 @@ from odoo import api, fields, models
 
 from ..api.masking import Masker, clip, get_logger
 from ..compat import AVERAGE
-from .own_transaction import in_own_transaction
+from .own_transaction import in_own_transaction, purge
 
 _logger = get_logger(__name__)
 
@@ -150,14 +150,7 @@ class ServipayApiLog(models.Model):
     @api.autovacuum
     def _gc_servipay_api_logs(self):
         """Delete old rows in bounded batches; rows of operations that are not settled stay."""
-        removed = 0
-        for _batch in range(PURGE_BATCHES):
-            count = in_own_transaction(self.env, _purge_batch)
-            removed += count
-            if count < PURGE_BATCH:
-                break
-        # 19.0 asks for (done, remaining) and comes back while something remains
-        return removed, PURGE_BATCH if removed == PURGE_BATCH * PURGE_BATCHES else 0
+        return purge(self.env, _purge_batch, PURGE_BATCH, PURGE_BATCHES)
 
 
 def _purge_batch(env):

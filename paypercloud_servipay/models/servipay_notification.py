@@ -12,7 +12,7 @@ from ..api.masking import Masker, get_logger
 from ..compat import check_access
 from .access import check_manager
 from .inbox import apply_soon
-from .own_transaction import in_own_transaction
+from .own_transaction import in_own_transaction, purge
 
 _logger = get_logger(__name__)
 
@@ -212,14 +212,7 @@ class ServipayNotification(models.Model):
     @api.autovacuum
     def _gc_servipay_notifications(self):
         """Delete old rejected and settled messages in bounded batches; what has to be applied stays."""
-        removed = 0
-        for _batch in range(PURGE_BATCHES):
-            count = in_own_transaction(self.env, _purge_batch)
-            removed += count
-            if count < PURGE_BATCH:
-                break
-        # 19.0 asks for (done, remaining) and comes back while something remains
-        return removed, PURGE_BATCH if removed == PURGE_BATCH * PURGE_BATCHES else 0
+        return purge(self.env, _purge_batch, PURGE_BATCH, PURGE_BATCHES)
 
 
 def _purge_batch(env):

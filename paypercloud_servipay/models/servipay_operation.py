@@ -10,6 +10,7 @@ from ..api.errors import ProtocolError
 from ..api.finding import Finding
 from ..api.masking import Masker, get_logger, masks_to
 from ..compat import AVERAGE, check_access
+from .actions import open_form, open_operations
 from .conversation import Conversation, converse
 from .own_transaction import Detached, in_own_transaction
 
@@ -366,20 +367,12 @@ class ServipayOperation(models.Model):
 
     def action_open_children(self):
         """Open the refunds and voids of this operation."""
-        action = self.env["ir.actions.act_window"]._for_xml_id(
-            "paypercloud_servipay.servipay_operation_action"
-        )
-        return {**action, "domain": [("original_id", "in", self.ids)], "context": {}}
+        return open_operations(self.env, [("original_id", "in", self.ids)])
 
     def action_open_document(self):
         """Open the document that this operation pays for."""
         self.ensure_one()
-        return {
-            "type": "ir.actions.act_window",
-            "res_model": self.res_model,
-            "res_id": self.res_id,
-            "views": [(False, "form")],
-        }
+        return open_form(self.env[self.res_model].browse(self.res_id))
 
     # ------------------------------------------------------------------
     # Business: open, send, inquire, cancel

@@ -6,6 +6,7 @@ from odoo.exceptions import UserError
 from ..api import states
 from ..compat import SERIES
 from .access import check_manager
+from .actions import open_operations
 from .own_transaction import in_own_transaction
 
 HEALTH_DAYS = 30
@@ -110,10 +111,7 @@ class ServipayTerminal(models.Model):
 
     def action_open_operations(self):
         """Open the operations of this terminal."""
-        action = self.env["ir.actions.act_window"]._for_xml_id(
-            "paypercloud_servipay.servipay_operation_action"
-        )
-        return {**action, "domain": [("terminal_id", "in", self.ids)], "context": {}}
+        return open_operations(self.env, [("terminal_id", "in", self.ids)])
 
     # ------------------------------------------------------------------
     # Business

@@ -1,5 +1,7 @@
 from odoo import fields, models
 
+from odoo.addons.paypercloud_servipay.models.actions import open_operations
+
 
 class PosOrder(models.Model):
     _inherit = "pos.order"
@@ -33,7 +35,4 @@ class PosOrder(models.Model):
 
     def action_servipay_operations(self):
         """Open the terminal operations of this order."""
-        action = self.env["ir.actions.act_window"]._for_xml_id(
-            "paypercloud_servipay.servipay_operation_action"
-        )
-        return {**action, "domain": [("id", "in", self.sudo()._servipay_operations().ids)], "context": {}}
+        return open_operations(self.env, [("id", "in", self.sudo()._servipay_operations().ids)])

@@ -2,6 +2,7 @@ from odoo import api, fields, models
 
 from odoo.addons.paypercloud_servipay.api.masking import get_logger
 from odoo.addons.paypercloud_servipay.compat import SERIES
+from odoo.addons.paypercloud_servipay.models.actions import open_form
 
 _logger = get_logger(__name__)
 
@@ -91,12 +92,7 @@ class PosPayment(models.Model):
     def action_servipay_operation(self):
         """Open the operation that paid this line."""
         self.ensure_one()
-        return {
-            "type": "ir.actions.act_window",
-            "res_model": "servipay.operation",
-            "res_id": self.servipay_operation_id.id,
-            "views": [(False, "form")],
-        }
+        return open_form(self.servipay_operation_id)
 
     if SERIES < 18:
 

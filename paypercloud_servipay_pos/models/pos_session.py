@@ -8,6 +8,7 @@ from odoo.tools import format_amount
 from odoo.addons.paypercloud_servipay.api import states
 from odoo.addons.paypercloud_servipay.api.masking import get_logger
 from odoo.addons.paypercloud_servipay.compat import check_access
+from odoo.addons.paypercloud_servipay.models.actions import open_operations
 from odoo.addons.paypercloud_servipay.models.conversation import Conversation, converse
 from odoo.addons.paypercloud_servipay.models.own_transaction import Detached, in_own_transaction
 
@@ -45,10 +46,7 @@ class PosSession(models.Model):
 
     def action_servipay_operations(self):
         """Open the terminal operations of this session."""
-        action = self.env["ir.actions.act_window"]._for_xml_id(
-            "paypercloud_servipay.servipay_operation_action"
-        )
-        return {**action, "domain": [("pos_session_id", "in", self.ids)], "context": {}}
+        return open_operations(self.env, [("pos_session_id", "in", self.ids)])
 
     # ------------------------------------------------------------------
     # Business: calls of the browser

@@ -170,6 +170,12 @@ class ServipayOperation(models.Model):
     def _pos_text(self):
         """Return the explanation in a till's words; who holds the terminal when it was busy."""
         busy = self._pos_busy()
+        if self.state == "approved" and self.currency_id.compare_amounts(self._settled_amount(), self.amount) < 0:
+            return _(
+                "%(paid)s of %(asked)s were paid. Take the rest in another way.",
+                paid=format_amount(self.env, self._settled_amount(), self.currency_id),
+                asked=format_amount(self.env, self.amount, self.currency_id),
+            )
         if not busy:
             return self.with_context(servipay_till=True)._explain()
         return _(

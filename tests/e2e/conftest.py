@@ -15,6 +15,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from playwright.sync_api import sync_playwright
+from pos import Till
 
 from tools.browser import ARGUMENTS, find
 from tools.context import Context
@@ -97,6 +98,17 @@ def login(suite):
         page.context.add_cookies([cookie])
 
     return log_in
+
+
+@pytest.fixture
+def till(page, suite, login):
+    """A till of the cashier, open, the PayperCloud simulator as on its first day."""
+    login(page, "cashier")
+    opened = Till(page, suite).open()
+    opened.simulator("reset")
+    yield opened
+    # what a failed test left must not hold the terminal for the next one
+    opened.simulator("reset")
 
 
 @pytest.fixture

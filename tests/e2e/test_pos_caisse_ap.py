@@ -1,52 +1,32 @@
 """The cashier's way with a Caisse-AP terminal over TCP, which no message can stop."""
 
-import json
-import urllib.request
-
 import pytest
-from pos import Till
+
+from tools import shopfloor
 
 METHOD = "Carte (Caisse-AP)"
 
 
-class Terminal:
-    """Steers the simulator's first terminal, as a person at it would."""
-
-    def __init__(self, suite):
-        log = suite.context.logs / "simulator-pos_caisse_ap_ip.log"
-        self.control = json.loads(log.read_text().splitlines()[0])["control"]
-
-    def call(self, path, **body):
-        """POST to the control API and return its answer."""
-        url = f"http://127.0.0.1:{self.control}/{path}"
-        request = urllib.request.Request(url, json.dumps(body).encode())
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return json.load(answer)
+class Terminal(shopfloor.Hall):
+    """The simulator's first terminal, and a person at it."""
 
     def script(self, name, **options):
         """What becomes of the next payment."""
         self.call("terminals/1/script", name=name, **options)
 
-    def state(self):
+    @property
+    def books(self):
         """What the terminal has in its books."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.control}/state", timeout=10) as answer:
-            return json.load(answer)["terminals"][0]
+        return self.terminal(1)
 
 
 @pytest.fixture
 def terminal(suite):
     """The terminal, plugged in, its books empty."""
-    found = Terminal(suite)
+    found = Terminal(suite.simulator(shopfloor.ADDON))
     found.call("reset")
     yield found
     found.call("reset")
-
-
-@pytest.fixture
-def till(page, suite, login, terminal):
-    """A till of the cashier, open."""
-    login(page, "cashier")
-    return Till(page, suite).open()
 
 
 def test_paid(till, terminal):
@@ -56,7 +36,7 @@ def test_paid(till, terminal):
     till.pay(METHOD)
     till.receipt()
     assert till.until("approved")["amount"] == 18.5
-    assert len(terminal.state()["debits"]) == 1
+    assert len(terminal.books["debits"]) == 1
 
 
 def test_red_button(till, terminal):
@@ -70,7 +50,7 @@ def test_red_button(till, terminal):
     till.page.locator(".modal-footer button").first.click()
     till.page.locator(".send_payment_request").first.wait_for()
     assert till.until("cancelled")
-    assert not terminal.state()["debits"]
+    assert not terminal.books["debits"]
 
 
 def test_paid_after_the_till_cancelled(till, terminal, screenshot):
@@ -86,7 +66,7 @@ def test_paid_after_the_till_cancelled(till, terminal, screenshot):
     terminal.call("terminals/1/press", button="green")
     till.receipt()
     assert till.until("approved")
-    assert len(terminal.state()["debits"]) == 1
+    assert len(terminal.books["debits"]) == 1
 
 
 def test_unplugged(till, terminal, screenshot):
@@ -107,7 +87,7 @@ def test_lost_link_found_by_inquiry(till, terminal):
     till.pay(METHOD)
     till.receipt()  # the conversation asks by itself after ten seconds
     assert till.until("approved")
-    assert len(terminal.state()["debits"]) == 1
+    assert len(terminal.books["debits"]) == 1
 
 
 def test_two_orders(till, terminal):

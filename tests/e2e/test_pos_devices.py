@@ -5,16 +5,6 @@ from pos import Till
 
 
 @pytest.fixture
-def till(page, suite, login):
-    """A till of the cashier, open."""
-    login(page, "cashier")
-    opened = Till(page, suite).open()
-    opened.simulator("reset")
-    yield opened
-    opened.simulator("reset")
-
-
-@pytest.fixture
 def device(browser, suite, login):
     """A function that returns a page on another device, logged in as somebody."""
     opened = []

@@ -4,21 +4,9 @@ The cashier works in French, the manager too: what is looked for on the screen i
 number.
 """
 
-import pytest
 from pos import Till
 
 CAKE, COFFEE = ("Tarte aux pommes", 18.5), ("Café", 2.0)
-
-
-@pytest.fixture
-def till(page, suite, login):
-    """A till of the cashier, open."""
-    login(page, "cashier")
-    opened = Till(page, suite).open()
-    opened.simulator("reset")
-    yield opened
-    # what a failed test left must not hold the terminal for the next one
-    opened.simulator("reset")
 
 
 def test_paid(till, screenshot):

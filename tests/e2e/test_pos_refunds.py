@@ -1,18 +1,5 @@
 """Money that goes back: refunds from the refund screen, and a payment voided before its order is recorded."""
 
-import pytest
-from pos import Till
-
-
-@pytest.fixture
-def till(page, suite, login):
-    """A till of the cashier, open."""
-    login(page, "cashier")
-    opened = Till(page, suite).open()
-    opened.simulator("reset")
-    yield opened
-    opened.simulator("reset")
-
 
 def test_refund(till, screenshot):
     """The original payment is found on the server; the money goes back to the card that paid."""
