@@ -72,9 +72,11 @@ class Till:
         """Say what became of a payment (managers)."""
         return self._route("resolve", key=key, outcome=outcome, reason=reason)
 
-    def states(self, *keys):
-        """Return the snapshots of keys, as a till without a bus asks for them."""
-        return self.user.call("pos.payment.method", "servipay_state", self.session_id, list(keys))
+    def states(self, *keys, known=None):
+        """Return the snapshots of keys, as a till without a bus asks for them; known: {key: revision}."""
+        return self.user.call(
+            "pos.payment.method", "servipay_state", self.session_id, list(keys), known or {}
+        )
 
     def _route(self, name, **parameters):
         return self.user.json(ROUTE + name, session_id=self.session_id, **parameters)

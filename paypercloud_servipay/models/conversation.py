@@ -16,6 +16,7 @@ from odoo.modules import module as odoo_module
 from ..api import states
 from ..api.masking import get_logger
 from .own_transaction import in_own_transaction
+from .turns import DIALOGUE, OUTCOME
 
 _logger = get_logger(__name__)
 
@@ -38,11 +39,12 @@ class Conversation:
         """Identify the conversation in this process."""
         return self.env.registry.db_name, self.operation_id
 
-    def apart(self, method, *args):
+    def apart(self, method, *args, urgency=DIALOGUE):
         """Call a method of the operation in a transaction of its own."""
         return in_own_transaction(
             self.env,
             lambda env: getattr(env["servipay.operation"].browse(self.operation_id), method)(*args),
+            urgency,
         )
 
     def perform(self, step):
@@ -64,7 +66,7 @@ class Conversation:
         end = time.monotonic() + DATABASE_SECONDS
         while True:
             try:
-                self.apart("_apply", finding, step)
+                self.apart("_apply", finding, step, urgency=OUTCOME)
                 return
             except (psycopg2.OperationalError, psycopg2.InterfaceError, PoolError):
                 if time.monotonic() > end:

@@ -5,9 +5,7 @@ wrote when it fails. What must not be repeated or forgotten (an operation, a log
 written in a short transaction of its own, which commits before anything leaves the server and again as soon
 as an answer is there."""
 
-import contextlib
 import random
-import threading
 import time
 
 import psycopg2
@@ -18,31 +16,30 @@ from odoo import api
 from odoo.modules import module as odoo_module
 
 from ..api.masking import get_logger
+from .turns import DIALOGUE, turns
 
 _logger = get_logger(__name__)
 
 TRIES = 6
 # A caller that has changed the same row in its own, still open transaction would wait for itself for ever.
 LOCK_TIMEOUT = "10s"
-# Of one process: fifty tills that pay in the same second wait their turn, instead of emptying Odoo's pool of
-# 64 connections, which would end requests and conversations.
-MOST_AT_ONCE = 4
 POOL_SECONDS = 20  # that a full pool is waited for: nothing was done yet, and requests end soon
 _RETRY = {errorcodes.SERIALIZATION_FAILURE, errorcodes.DEADLOCK_DETECTED, errorcodes.UNIQUE_VIOLATION}
-_turns = threading.BoundedSemaphore(MOST_AT_ONCE)
-_mine = threading.local()
 
 
-def in_own_transaction(env, work):
+def in_own_transaction(env, work, urgency=DIALOGUE):
     """Run ``work(env2)`` as superuser in a transaction of its own, commit it and return what it returned.
 
     ``work`` only touches the database, as it is run again when the transaction collides with another one: no
     request, no e-mail, no sleep in it. It returns plain values or ids, never records, because their cursor is
     closed afterwards. The caller's own transaction does not see what was written until it ends (REPEATABLE
-    READ), and must not hold a lock on the rows that ``work`` changes."""
+    READ), and must not hold a lock on the rows that ``work`` changes.
+
+    :param urgency: of ``turns``, for when many want to at once
+    """
     for attempt in range(1, TRIES + 1):
         try:
-            with _turn():
+            with turns.turn(urgency):
                 result = _once(env, work)
             break
         except psycopg2.Error as error:
@@ -84,20 +81,6 @@ def _connected(env):
             if time.monotonic() > end:
                 raise
             time.sleep(random.uniform(0.05, 0.2))  # noqa: S311  (jitter)
-
-
-@contextlib.contextmanager
-def _turn():
-    """Wait for a turn; a transaction that is opened within another one has it already."""
-    if getattr(_mine, "turn", False):
-        yield
-        return
-    with _turns:
-        _mine.turn = True
-        try:
-            yield
-        finally:
-            _mine.turn = False
 
 
 def purge(env, batch, size, most):

@@ -7,6 +7,7 @@ from odoo import api, fields, models
 from ..api.masking import Masker, clip, get_logger
 from ..compat import AVERAGE
 from .own_transaction import in_own_transaction, purge
+from .turns import RECORD
 
 _logger = get_logger(__name__)
 
@@ -140,7 +141,9 @@ class ServipayApiLog(models.Model):
             try:
                 values = {**common, **_stored(entry, masker, keep_bodies)}
                 values.setdefault("user_id", env.uid)
-                return in_own_transaction(env, lambda env2: env2["servipay.api.log"].create(values).id)
+                return in_own_transaction(
+                    env, lambda env2: env2["servipay.api.log"].create(values).id, RECORD
+                )
             except Exception as error:  # pylint: disable=broad-except
                 _logger.error("an API log row could not be written: %s", masker.exception(error))
                 return False

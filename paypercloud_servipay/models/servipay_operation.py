@@ -12,6 +12,7 @@ from ..api.masking import Masker, get_logger, masks_to
 from ..compat import AVERAGE, check_access
 from .actions import open_form, open_operations
 from .conversation import Conversation, converse
+from .lean import lean
 from .own_transaction import Detached, in_own_transaction
 
 _logger = get_logger(__name__)
@@ -130,7 +131,6 @@ class ServipayOperation(models.Model):
         required=True,
         readonly=True,
         default="draft",
-        tracking=True,
         copy=False,
     )
     reason = fields.Char("Reason code", readonly=True, copy=False)
@@ -705,19 +705,20 @@ class ServipayOperation(models.Model):
         elif state == "unknown":
             first = timedelta(seconds=states.next_inquiry(1, "unknown"))  # the same for every provider
             values.update(inquiry_count=0, next_inquiry_at=fields.Datetime.now() + first)
-        # the chatter tells what a person should read, not the steps of a payment that goes well
-        quiet = state in states.IN_FLIGHT or (state == "approved" and self.state in states.IN_FLIGHT)
-        machine = {"servipay_state_machine": _BY_STATE_MACHINE, "tracking_disable": quiet}
-        self._for_chatter().with_context(**machine).write(values)
-        self._after_move(state)
+        old = self.state
+        self.with_context(servipay_state_machine=_BY_STATE_MACHINE).write(values)
+        self._after_move(old, state, by)
 
-    def _after_move(self, state):
-        """Tell people, and carry the effect to the original operation."""
+    def _after_move(self, old, state, by):
+        """Tell people, and carry the effect to the original operation.
+
+        The chatter tells what a person should read, not the steps of a payment that goes well.
+        """
         if state in ("unknown", "failed"):
             self._ask_manager()
-        elif state in states.FINAL:
+        elif state in states.FINAL and (old == "unknown" or self.contradicted):
             self.activity_unlink([CHECK])
-        if state in ("unknown", "failed", "declined"):
+        if by != "person" and (old == "unknown" or state in ("unknown", "failed", "declined", "reversed")):
             self._post_explanation()
         if state == "approved" and self.kind == "void" and self.original_id:
             self.original_id._lock()
@@ -912,7 +913,7 @@ class ServipayOperation(models.Model):
 
     def _for_chatter(self):
         """Return self in the language of the company, whoever acts (a job, a cashier)."""
-        return self._in_language(self.company_id.partner_id.lang)
+        return self._in_language(lean(lean(self.company_id).partner_id).lang)
 
     def _in_language(self, lang):
         known = dict(self.env["res.lang"].get_installed())

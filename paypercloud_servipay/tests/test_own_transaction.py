@@ -8,6 +8,7 @@ from odoo.tests import TransactionCase, tagged
 
 from ..models import own_transaction
 from ..models.own_transaction import Detached, in_own_transaction
+from ..models.turns import Turns
 
 
 class Busy(Detached):
@@ -59,12 +60,13 @@ class TestOwnTransaction(TransactionCase):
         self.assertEqual(len(runs), 1)
 
     def test_turns(self):
-        """No more than MOST_AT_ONCE are open in a process, and one within another waits for nobody."""
-        inside, most, lock, gate = 0, 0, threading.Lock(), threading.Event()
+        """No more than so many are open in a process, and one within another waits for nobody."""
+        line, inside, most = Turns(4), 0, 0
+        lock, gate = threading.Lock(), threading.Event()
 
         def hold():
             nonlocal inside, most
-            with own_transaction._turn(), own_transaction._turn():
+            with line.turn(), line.turn():
                 with lock:
                     inside += 1
                     most = max(most, inside)
@@ -72,13 +74,34 @@ class TestOwnTransaction(TransactionCase):
                 with lock:
                     inside -= 1
 
-        threads = [threading.Thread(target=hold) for _ in range(own_transaction.MOST_AT_ONCE + 4)]
+        threads = [threading.Thread(target=hold) for _ in range(8)]
         for thread in threads:
             thread.start()
-        while inside < own_transaction.MOST_AT_ONCE:
+        while inside < 4:
             gate.wait(0.01)
         gate.wait(0.1)
         gate.set()
         for thread in threads:
             thread.join()
-        self.assertEqual(most, own_transaction.MOST_AT_ONCE)
+        self.assertEqual(most, 4)
+        with line.turn():
+            pass  # all were given back
+
+    def test_what_somebody_waits_for_goes_first(self):
+        """By urgency, and among equals by arrival."""
+        line, order, gate = Turns(1), [], threading.Event()
+
+        def want(urgency, name):
+            with line.turn(urgency):
+                order.append(name)
+
+        with line.turn():
+            threads = []
+            for urgency, name in ((3, "log"), (2, "start"), (2, "second start"), (0, "answer"), (1, "step")):
+                threads.append(threading.Thread(target=want, args=(urgency, name)))
+                threads[-1].start()
+                while len(line._waiting) < len(threads):
+                    gate.wait(0.005)
+        for thread in threads:
+            thread.join()
+        self.assertEqual(order, ["answer", "step", "start", "second start", "log"])

@@ -93,9 +93,12 @@ class PosPaymentMethod(models.Model):
     # ------------------------------------------------------------------
 
     @api.model
-    def servipay_state(self, session_id, keys):
-        """Return the snapshots of these keys' operations; what the till asks when the bus is silent."""
-        return self.env["pos.session"]._servipay_till(session_id)._servipay_state(keys)
+    def servipay_state(self, session_id, keys, known=None):
+        """Return the snapshots of these keys' operations; what the till asks when the bus is silent.
+
+        :param known: {key: revision that the till has}; without news nothing is said of it
+        """
+        return self.env["pos.session"]._servipay_till(session_id)._servipay_state(keys, known or {})
 
     @api.model
     def servipay_open(self, session_id):

@@ -11,6 +11,7 @@ from odoo.addons.paypercloud_servipay.compat import check_access
 from odoo.addons.paypercloud_servipay.models.actions import open_operations
 from odoo.addons.paypercloud_servipay.models.conversation import Conversation, converse
 from odoo.addons.paypercloud_servipay.models.own_transaction import Detached, in_own_transaction
+from odoo.addons.paypercloud_servipay.models.turns import BEGINNING
 
 from .servipay_operation import LINES, _is_manager
 
@@ -80,7 +81,7 @@ class PosSession(models.Model):
             claimed = operation._claim()
             return operation.id, claimed, operation._pos_snapshot(user)
 
-        operation_id, claimed, snapshot = in_own_transaction(self.env, work)
+        operation_id, claimed, snapshot = in_own_transaction(self.env, work, BEGINNING)
         operation = self.env["servipay.operation"].sudo().browse(operation_id)
         operation._converse(*(("send", "follow") if claimed else ("follow",)))
         return snapshot
@@ -162,15 +163,16 @@ class PosSession(models.Model):
             )
         return self._servipay_snapshot(operation)
 
-    def _servipay_state(self, keys):
-        """Return the snapshots of the operations with these keys.
+    def _servipay_state(self, keys, known=None):
+        """Return the snapshots of the operations with these keys, but for those whose revision is known.
 
         ``{"key", "elsewhere"}`` of one that belongs to a till with which no orders are shared.
         """
         keys = [key for key in keys if isinstance(key, str)][:MOST_KEYS]
         domain = [("company_id", "=", self.company_id.id), ("idempotency_key", "in", keys)]
         operations = self.env["servipay.operation"].sudo().search(domain)
-        shared = self._servipay_configs()
+        operations = operations.filtered(lambda op: (known or {}).get(op.idempotency_key) != op.revision)
+        shared = self._servipay_configs() if operations else None
         return [
             operation._pos_snapshot(self.env.user)
             if operation.pos_config_id in shared

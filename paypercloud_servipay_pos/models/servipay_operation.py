@@ -3,6 +3,7 @@ from odoo.tools import format_amount
 
 from odoo.addons.paypercloud_servipay.api import states
 from odoo.addons.paypercloud_servipay.compat import SERIES
+from odoo.addons.paypercloud_servipay.models.lean import lean
 
 # A change of one of these is news for the till.
 NEWS = frozenset({"state", "reason", "raw_state", "detail", "contradicted", "approved_amount", "resolution"})
@@ -63,14 +64,14 @@ class ServipayOperation(models.Model):
     def _pos_tell(self):
         """Send the snapshot to the tills of the point of sale, with the commit that makes it true."""
         self.env.cr.precommit.data.get("servipay_pos_told", set()).discard(self.id)
-        operation = self.sudo().with_context(lang=self.user_id.lang)
+        operation = self.sudo().with_context(lang=lean(lean(self.user_id).partner_id).lang)
         operation.revision += 1
         operation.flush_recordset()
         payload = operation._pos_snapshot()
         if SERIES >= 18:
-            operation.pos_config_id._notify(MESSAGE, payload)
+            lean(operation.pos_config_id)._notify(MESSAGE, payload)
         else:
-            channel = operation.pos_session_id._get_bus_channel_name()
+            channel = lean(operation.pos_session_id)._get_bus_channel_name()
             self.env["bus.bus"]._sendone(channel, MESSAGE, payload)
 
     def _pos_snapshot(self, user=None):
@@ -126,8 +127,8 @@ class ServipayOperation(models.Model):
             "line_uid": self.pos_line_uid or "",
             "method_id": self.pos_payment_method_id.id,
             "session_id": self.pos_session_id.id,
-            "till": self.pos_config_id.name or "",
-            "user": self.user_id.name or "",
+            "till": lean(self.pos_config_id).name or "",
+            "user": self._pos_user(),
         }
 
     def _pos_clock(self):
@@ -164,13 +165,16 @@ class ServipayOperation(models.Model):
 
     def _pos_title(self):
         amount = self.currency_id and format_amount(self.env, self.amount, self.currency_id)
-        parts = self.name, amount, self.pos_order_name, self.user_id.name
+        parts = self.name, amount, self.pos_order_name, self._pos_user()
         return ", ".join(part for part in parts if part)
 
     def _pos_text(self):
         """Return the explanation in a till's words; who holds the terminal when it was busy."""
         busy = self._pos_busy()
-        if self.state == "approved" and self.currency_id.compare_amounts(self._settled_amount(), self.amount) < 0:
+        if (
+            self.state == "approved"
+            and self.currency_id.compare_amounts(self._settled_amount(), self.amount) < 0
+        ):
             return _(
                 "%(paid)s of %(asked)s were paid. Take the rest in another way.",
                 paid=format_amount(self.env, self._settled_amount(), self.currency_id),
@@ -212,9 +216,16 @@ class ServipayOperation(models.Model):
 
     def _pos_can_void(self):
         """Whether the whole payment can be taken back now, and its method lets the till do that."""
-        return self.can_void and self.pos_payment_method_id.servipay_can_void
+        if self.state != "approved" or not lean(self.pos_payment_method_id).servipay_can_void:
+            return False
+        return self.can_void
+
+    def _pos_user(self):
+        return lean(lean(self.user_id).partner_id).name or ""
 
     def _pos_last_void(self):
+        if self.state not in ("approved", "reversed"):
+            return self.browse()
         return self.child_ids.filtered(lambda child: child.kind == "void").sorted("id")[-1:]
 
     def _pos_void(self):

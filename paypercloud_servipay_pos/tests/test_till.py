@@ -36,6 +36,17 @@ class TestTill(TillCase):
         self.start(key=first["key"])
         self.assertEqual(self.simulator.count_charges(), 1)
 
+    def test_nothing_is_said_of_what_is_known(self):
+        """A till that asks every second gets an answer only when there is one."""
+        self.simulator.script("approved", delay=60)
+        snapshot = self.start()
+        key, known = snapshot["key"], {snapshot["key"]: snapshot["revision"]}
+        self.assertFalse(self.till()._servipay_state([key], known))
+        self.operation(key)._cancel()
+        self.operation(key)._inquire()
+        [news] = self.till()._servipay_state([key], known)
+        self.assertEqual(news["state"], "cancelled")
+
     def test_amount_of_a_key_is_fixed(self):
         """Neither amount, sign nor method of a key can change."""
         key = self.start()["key"]

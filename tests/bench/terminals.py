@@ -106,9 +106,11 @@ class Polling:
 
     def wait(self, key, deadline):
         """Return when the operation was known to have ended, and its state."""
+        known = {}
         while time.time() < deadline:
             time.sleep(POLL_SECONDS)
-            for snapshot in self.till.states(key):
+            for snapshot in self.till.states(key, known=known):
+                known[key] = snapshot["revision"]
                 if snapshot["state"] in ENDED:
                     return time.time(), snapshot["state"]
         return None, "never heard of"

@@ -72,7 +72,7 @@ class Follower {
         const outcome = this.outcome(key);
         // whatever became of the request, the server is asked until the void has ended or there is none
         this.attempt(key, () => this.route("void", {key})).then(() => {
-            this.note({key, open: true});
+            this.note({key, open: true, revision: undefined});
             this.wake();
         });
         return outcome;
@@ -140,6 +140,7 @@ class Follower {
         this.note({
             key,
             open: true,
+            revision: undefined, // whatever the server says is news now
             activity: _t("No connection to the server"),
             text: _t(
                 "The payment may have reached the terminal. Do not start another one: the till keeps asking."
@@ -287,9 +288,12 @@ class Follower {
     }
     wake() {
         clearTimeout(this.timer);
-        const ages = this.openKeys.map((key) => this.operations[key].elapsed || 0);
+        const ages = this.openKeys.map((key) => {
+            const {at, elapsed} = this.operations[key];
+            return Date.now() - at + (elapsed || 0) * 1000;
+        });
         if (ages.length && !this.asking) {
-            this.timer = setTimeout(() => this.ask(), pause(Math.min(...ages) * 1000));
+            this.timer = setTimeout(() => this.ask(), pause(Math.min(...ages)));
         }
     }
     async ask() {
@@ -299,7 +303,8 @@ class Follower {
             for (const key of keys.filter((each) => this.requests[each])) {
                 await (this.spent.has(key) ? this.spendAgain(key) : this.begin(key));
             }
-            (await this.read("servipay_state", keys)).forEach((op) => this.learn(op));
+            const known = Object.fromEntries(keys.map((key) => [key, this.operations[key]?.revision]));
+            (await this.read("servipay_state", keys, known)).forEach((op) => this.learn(op));
         } catch {
             // no connection: asked again below
         }
