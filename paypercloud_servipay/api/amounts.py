@@ -14,6 +14,13 @@ from .errors import ProtocolError, shown
 
 FORMATS = ("minor_int", "minor_str", "decimal_num", "decimal_str")
 MAX_DIGITS = 4
+# Decimals by ISO 4217; all others have two. Terminals and platforms know no other rule, whatever a currency's
+# rounding in the books is.
+_DECIMALS = {
+    **dict.fromkeys("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split(), 0),
+    **dict.fromkeys("BHD IQD JOD KWD LYD OMR TND".split(), 3),
+    **dict.fromkeys("CLF UYW".split(), 4),
+}
 MAX_MINOR = 10**15 - 1  # 15 digits: what a JSON number read as a double still holds exactly
 # ASCII only and no exponent: Decimal() itself would take "1_000", " 12 ", "1e3" and Arabic digits
 _PLAIN = re.compile(r"[0-9]{1,20}(\.[0-9]{1,20})?", re.ASCII)
@@ -82,6 +89,11 @@ def decode(value, digits, fmt):
     if fmt in ("decimal_num", "decimal_str"):
         return from_minor(to_minor(value, digits), digits)
     raise _unknown_format(fmt)
+
+
+def decimals(code):
+    """Number of decimals of the minor unit of "EUR" (or "978", 978): 2. ProtocolError code "currency"."""
+    return _DECIMALS.get(_currency(code).alpha_3, 2)
 
 
 def currency_alpha(code):

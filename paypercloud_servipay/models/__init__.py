@@ -1,6 +1,7 @@
 from . import secret_box
 from . import res_company
 from . import res_config_settings
+from . import res_currency
 from . import servipay_alert
 from . import servipay_api_log
 from . import servipay_api_profile

@@ -1,5 +1,4 @@
 from dataclasses import replace
-from decimal import Decimal
 
 from odoo import fields, models
 from odoo.exceptions import UserError
@@ -24,7 +23,7 @@ class ServipayOperation(models.Model):
     def _paypercloud_api(self):
         return self.company_id._paypercloud_api(
             self,
-            digits=self.currency_id.decimal_places if self.currency_id else 2,
+            digits=self.currency_id._servipay_digits(),
             pos_id=self.pos_ref,
             terminal_pid=self.terminal_pid or self.terminal_id.pid,
             provider=self.provider,
@@ -44,12 +43,12 @@ class ServipayOperation(models.Model):
         }
 
     def _paypercloud_intent(self, credentials):
-        digits = self.currency_id.decimal_places if self.currency_id else 2
+        digits = self.currency_id._servipay_digits()
         return dialogue.Intent(
             kind=self.kind,
             reference=self.reference,
             idempotency_key=self.idempotency_key,
-            amount=self._decimal(self.amount) if self.currency_id else None,
+            amount=self.currency_id._servipay_decimal(self.amount) if self.currency_id else None,
             digits=digits,
             currency=self.currency_id.name or "",
             terminal_pid=credentials.terminal_pid,
@@ -81,11 +80,6 @@ class ServipayOperation(models.Model):
     def _paypercloud_rhythm(self):
         """Return the profile's seconds between inquiries."""
         return self.company_id._servipay_profile()._document()["poll"]
-
-    def _decimal(self, amount):
-        """Return a Monetary value exactly: its float has more digits than the currency has."""
-        digits = self.currency_id.decimal_places
-        return Decimal(f"{self.currency_id.round(amount):.{digits}f}")
 
 
 class ResCompany(models.Model):

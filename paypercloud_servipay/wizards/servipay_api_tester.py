@@ -333,7 +333,7 @@ class ServipayApiTester(models.TransientModel):
         check_access(self.operation_id | self.result_operation_id, "read")
 
     def _api(self):
-        digits = self.currency_id.decimal_places if self.currency_id else 2
+        digits = self.currency_id._servipay_digits()
         return self.company_id._paypercloud_api(
             self, digits=digits, pos_id=self.pos_id, terminal_pid=self.terminal_pid
         )
@@ -346,11 +346,10 @@ class ServipayApiTester(models.TransientModel):
 
     def _values(self):
         """Return the variables for a call that is not an operation."""
-        digits = self.currency_id.decimal_places if self.currency_id else 2
-        amount = f"{self.currency_id.round(self.amount):.{digits}f}" if self.currency_id else "0"
+        currency = self.currency_id
         return {
-            "amount": Decimal(amount),
-            "digits": digits,
+            "amount": currency._servipay_decimal(self.amount) if currency else Decimal(0),
+            "digits": currency._servipay_digits(),
             "currency": self.currency_id.name or "",
             "reference": self.reference or "",
             "idempotency_key": self.intent_key,
@@ -395,8 +394,7 @@ class ServipayApiTester(models.TransientModel):
         }
         if wanted:
             currency = currency.browse(wanted["currency_id"])
-            digits = currency.decimal_places
-            amount = Decimal(f"{currency.round(wanted['amount']):.{digits}f}")
+            amount, digits = currency._servipay_decimal(wanted["amount"]), currency._servipay_digits()
             values.update(amount=amount, digits=digits, currency=currency.name or "")
         if wanted.get("original_id"):
             values["original_operation_id"] = self.operation_id.external_ref or ""

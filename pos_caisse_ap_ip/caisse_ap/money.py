@@ -4,20 +4,12 @@ Source: protocols/caisse_ap.md, 2 (CB, CE).
 """
 
 import re
-from decimal import Decimal
 
 import pycountry
 
 from .errors import ProtocolError
 
 MAX_AMOUNT = 10**12 - 1  # CB has 12 digits
-# Decimals by ISO 4217; all others have two. A terminal knows no other rule, whatever a currency's rounding in
-# the books is.
-_DECIMALS = {
-    **dict.fromkeys("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split(), 0),
-    **dict.fromkeys("BHD IQD JOD KWD LYD OMR TND".split(), 3),
-    **dict.fromkeys("CLF UYW".split(), 4),
-}
 _DIGITS = re.compile(r"[0-9]{1,12}", re.ASCII)  # int() itself would take "1_0", " 1 " and Arabic digits
 
 
@@ -37,27 +29,6 @@ def currency_alpha(number):
         if found is not None:
             return found.alpha_3
     raise ProtocolError("The currency is no ISO 4217 number of three digits.", "currency", "currency")
-
-
-def decimals(alpha):
-    """How many decimals the minor unit of a currency ("EUR": 2) has; ProtocolError code "currency"."""
-    currency_number(alpha)
-    return _DECIMALS.get(alpha, 2)
-
-
-def minor_units(amount, alpha):
-    """`amount` (Decimal of major units) in minor units (int); ProtocolError "amount" for a finer one."""
-    if not isinstance(amount, Decimal) or not amount.is_finite():
-        raise ProtocolError("An amount is a finite Decimal.", "amount", "amount")
-    minor = amount.scaleb(decimals(alpha))
-    if minor != minor.to_integral_value():
-        raise ProtocolError(f"{alpha} has {decimals(alpha)} decimals.", "amount", "amount")
-    return int(minor)
-
-
-def major_units(minor, alpha):
-    """Decimal of major units of `minor` (int minor units); ProtocolError code "currency"."""
-    return Decimal(minor).scaleb(-decimals(alpha))
 
 
 def check_amount(amount):

@@ -2,9 +2,10 @@
 
 from dataclasses import replace
 
+from odoo.addons.paypercloud_servipay.api import amounts
 from odoo.addons.paypercloud_servipay.api.finding import Finding
 
-from ..caisse_ap import codes, money
+from ..caisse_ap import codes
 from ..caisse_ap.answer import read
 from ..caisse_ap.errors import ProtocolError
 
@@ -41,13 +42,16 @@ def news(found):
     return Finding(None, reason, detail, mismatches=found.mismatches, latency=found.latency)
 
 
+def _major(minor, currency):
+    return amounts.from_minor(minor, amounts.decimals(currency))
+
+
 def _readable(mismatch, currency):
     """Amounts as people write them."""
     if mismatch.field != "amount":
         return mismatch
     texts = [
-        str(money.major_units(amount, currency)) if amount != "" else "-"
-        for amount in (mismatch.asked, mismatch.got)
+        str(_major(amount, currency)) if amount != "" else "-" for amount in (mismatch.asked, mismatch.got)
     ]
     return replace(mismatch, asked=texts[0], got=texts[1])
 
@@ -66,7 +70,7 @@ def _values(answer, currency):
     """Return the facts of an answer for the operation's fields."""
     amount = answer.amount if answer.status == "performed" else None
     return {
-        "approved_amount": money.major_units(amount, currency) if amount else None,
+        "approved_amount": _major(amount, currency) if amount else None,
         "authorization_code": answer.authorization_code,
         "card_brand": codes.application_name(answer.application) if answer.application else "",
         "masked_pan": answer.masked_pan,

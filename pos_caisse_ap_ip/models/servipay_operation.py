@@ -1,11 +1,12 @@
 from odoo import _, fields, models
 from odoo.exceptions import UserError
 
+from odoo.addons.paypercloud_servipay.api.errors import ProtocolError as AmountError
 from odoo.addons.paypercloud_servipay.api.finding import Finding
 from odoo.addons.paypercloud_servipay.api.masking import get_logger
 from odoo.addons.paypercloud_servipay.models.own_transaction import Detached, in_own_transaction
 
-from ..caisse_ap import card, history, money
+from ..caisse_ap import card, history
 from ..caisse_ap import request as requests
 from ..caisse_ap.compare import lacking
 from ..caisse_ap.conclude import attribute_duplicate, conclude
@@ -189,7 +190,7 @@ class ServipayOperation(models.Model):
                 )
             )
         return ACTIONS[self.kind](
-            money.minor_units(self._decimal(self.amount), currency),
+            self.currency_id._servipay_minor(self.amount),
             currency,
             till=self._caisse_ap_config().caisse_ap_till or "01",
             version=method.caisse_ap_version,
@@ -266,8 +267,8 @@ class ServipayOperation(models.Model):
     def _caisse_ap_past(self):
         currency = self.currency_id.name or ""
         try:
-            amount = money.minor_units(self._decimal(self._settled_amount()), currency)
-        except ProtocolError:
+            amount = self.currency_id._servipay_minor(self._settled_amount())
+        except AmountError:
             amount = 0  # it cannot have been sent
         return history.Past(
             sent=self.sent_at,

@@ -277,3 +277,28 @@ def test_no_currency(code):
         with pytest.raises(ProtocolError) as caught:
             call(code)
         assert caught.value.code == "currency"
+
+
+@pytest.mark.parametrize(
+    ("alpha", "digits"),
+    [
+        ("EUR", 2),
+        ("CHF", 2),
+        ("MGA", 2),
+        ("XPF", 0),
+        ("JPY", 0),
+        ("BHD", 3),
+        ("TND", 3),
+        ("UYW", 4),
+        (392, 0),
+    ],
+)
+def test_decimals_are_those_of_iso_4217(alpha, digits):
+    """Whatever the books round to."""
+    assert amounts.decimals(alpha) == digits
+
+
+def test_decimals_of_no_currency():
+    with pytest.raises(ProtocolError) as caught:
+        amounts.decimals("ZZZ")
+    assert caught.value.code == "currency"
