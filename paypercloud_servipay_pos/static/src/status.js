@@ -3,7 +3,6 @@ import {Component, onWillUnmount, useState} from "@odoo/owl";
 import {_t} from "@web/core/l10n/translation";
 import {patch} from "@web/core/utils/patch";
 import {Dialog} from "@web/core/dialog/dialog";
-import {AlertDialog} from "@web/core/confirmation_dialog/confirmation_dialog";
 import {PaymentScreen} from "@point_of_sale/app/screens/payment_screen/payment_screen";
 import {PaymentScreenPaymentLines} from "@point_of_sale/app/screens/payment_screen/payment_lines/payment_lines";
 import {TicketScreen} from "@point_of_sale/app/screens/ticket_screen/ticket_screen";
@@ -31,13 +30,16 @@ class ServipayStatus extends Component {
     static props = ["opKey", "pos"];
 
     setup() {
-        this.operations = useState(this.props.pos.servipay.operations);
+        this.operations = useState(this.follower.operations);
         this.state = useState({now: Date.now(), asking: false});
         const timer = setInterval(() => (this.state.now = Date.now()), 1000);
         onWillUnmount(() => clearInterval(timer));
         if (!this.operations[this.props.opKey]) {
-            this.props.pos.servipay.resume(); // an order that another till has begun
+            this.follower.resume(); // an order that another till has begun
         }
+    }
+    get follower() {
+        return this.props.pos.servipay;
     }
     get whole() {
         return this.operations[this.props.opKey] || {};
@@ -54,17 +56,17 @@ class ServipayStatus extends Component {
         return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
     }
     cancel() {
-        return this.props.pos.servipay.cancel(this.op.key);
+        return this.follower.cancel(this.op.key);
     }
     async ask() {
         this.state.asking = true;
-        await this.props.pos.servipay.inquire(this.op.key);
+        await this.follower.inquire(this.op.key);
         this.state.asking = false;
     }
     resolve(outcome) {
         this.props.pos.env.services.dialog.add(ResolveDialog, {
             title: outcome === "approved" ? _t("It was paid") : _t("It was not paid"),
-            confirm: (reason) => this.props.pos.servipay.resolve(this.op.key, outcome, reason),
+            confirm: (reason) => this.follower.resolve(this.op.key, outcome, reason),
         });
     }
 }
@@ -81,7 +83,7 @@ class OrphansDialog extends Component {
     }
 }
 
-dialogs.add("orphans", OrphansDialog);
+dialogs.orphans = OrphansDialog;
 
 PaymentScreenPaymentLines.components = {...PaymentScreenPaymentLines.components, ServipayStatus};
 
@@ -98,12 +100,12 @@ patch(PaymentScreenPaymentLines.prototype, {
 function refuse(pos, lines) {
     const moving = lines.some((line) => pos.servipay.isOpen(line));
     if (moving) {
-        pos.env.services.dialog.add(AlertDialog, {
-            title: _t("The terminal is still at work"),
-            body: _t(
+        pos.servipay.tell(
+            _t("The terminal is still at work"),
+            _t(
                 "Money may be moving for this payment. It can be removed when the terminal has answered: cancel it there or ask it."
-            ),
-        });
+            )
+        );
     }
     return moving;
 }

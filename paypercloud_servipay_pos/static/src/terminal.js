@@ -14,7 +14,6 @@ import * as compat from "@paypercloud_servipay_pos/compat/compat";
 
 const {allLines, isRecorded, methodOf, orderOf, orderName, sessionOf, setStatus} = compat;
 const ROUTE = "/websocket/servipay/pos/";
-const REFUSAL = /^odoo\.exceptions\.(User|Access|Validation|Missing)Error$/;
 const FORGOTTEN = 600; // s: a payment that no order carries for so long is told to whoever opens the till
 
 export const isOurs = (line) => Boolean(methodOf(line)?.servipay_provider);
@@ -26,7 +25,8 @@ const isMoving = (line) =>
 const pause = (age) => Math.min(Math.max(age / 30, 1000), 60000);
 
 /** Whether the server has read a request and refused it: then nothing was sent. */
-const isRefusal = (error) => REFUSAL.test(error?.data?.name);
+const isRefusal = (error) =>
+    /^odoo\.exceptions\.(User|Access|Validation|Missing)Error$/.test(error?.data?.name);
 
 class Follower {
     constructor(pos) {
@@ -35,7 +35,6 @@ class Follower {
         this.requests = {}; // key -> what was asked, until the server is known to have it
         this.spent = new Set(); // keys that must not be sent any more
         this.promises = {}; // key -> what core waits for
-        this.timer = null;
         this.asking = false;
     }
     lineOf(key) {
@@ -71,7 +70,7 @@ class Follower {
         const key = line.servipay_key;
         const outcome = this.outcome(key);
         // whatever became of the request, the server is asked until the void has ended or there is none
-        this.attempt(key, () => this.route("void", {key})).then(() => {
+        this.attempt(() => this.route("void", {key})).then(() => {
             this.note({key, open: true, revision: undefined});
             this.wake();
         });
@@ -112,19 +111,13 @@ class Follower {
         try {
             this.learn(await this.route("start", this.requests[key]));
         } catch (error) {
-            if (isRefusal(error)) {
-                await this.refused(key, error.data.message);
-            } else {
-                this.doubt(key);
-            }
+            await (isRefusal(error) ? this.refused(key, error.data.message) : this.doubt(key));
         }
     }
     /** A refusal counts only when the server has no operation of this key: an earlier request may have arrived. */
     async refused(key, text) {
         try {
-            const known = await this.read("servipay_state", [key]);
-            if (known.length) {
-                known.forEach((op) => this.learn(op));
+            if ((await this.look([key])).length) {
                 return;
             }
         } catch (error) {
@@ -150,19 +143,19 @@ class Follower {
     }
     async cancel(key) {
         this.spent.add(key);
-        await this.attempt(key, () => this.spend(key));
+        await this.attempt(() => this.spend(key));
     }
     /** If the request did not arrive yet, the server spends its key: it cannot be sent when it arrives later. */
     spend(key) {
         return this.route("cancel", {key, request: this.requests[key] || null});
     }
     async inquire(key) {
-        await this.attempt(key, () => this.route("inquire", {key}));
+        await this.attempt(() => this.route("inquire", {key}));
     }
     async resolve(key, outcome, reason) {
-        await this.attempt(key, () => this.route("resolve", {key, outcome, reason}));
+        await this.attempt(() => this.route("resolve", {key, outcome, reason}));
     }
-    async attempt(key, call) {
+    async attempt(call) {
         try {
             this.learn(await call());
         } catch (error) {
@@ -175,6 +168,12 @@ class Follower {
 
     // ------------------------------------------------------------ what the server says
 
+    /** Learn what the server knows of keys, but for the revisions that are known here. */
+    async look(keys, known) {
+        const news = await this.read("servipay_state", keys, known);
+        news.forEach((op) => this.learn(op));
+        return news;
+    }
     note(op) {
         this.operations[op.key] = {...this.operations[op.key], ...op, at: Date.now()};
     }
@@ -304,7 +303,7 @@ class Follower {
                 await (this.spent.has(key) ? this.spendAgain(key) : this.begin(key));
             }
             const known = Object.fromEntries(keys.map((key) => [key, this.operations[key]?.revision]));
-            (await this.read("servipay_state", keys, known)).forEach((op) => this.learn(op));
+            await this.look(keys, known);
         } catch {
             // no connection: asked again below
         }
@@ -327,10 +326,9 @@ class Follower {
         const lines = allLines(this.pos).filter((line) => isMoving(line) && !isRecorded(orderOf(line)));
         try {
             const keys = lines.map((line) => line.servipay_key);
-            const known = keys.length ? await this.read("servipay_state", keys) : [];
-            known.forEach((op) => this.learn(op));
-            const found = new Set(known.map((op) => op.key));
-            for (const line of lines.filter((each) => isMoving(each) && !found.has(each.servipay_key))) {
+            const known = keys.length ? await this.look(keys) : [];
+            const found = known.map((op) => op.key);
+            for (const line of lines.filter((each) => isMoving(each) && !found.includes(each.servipay_key))) {
                 // its request may still be on its way: the key is spent before a new attempt is offered
                 this.spent.add(line.servipay_key);
                 this.prepare(line);
@@ -349,7 +347,7 @@ class Follower {
         const open = orphans.filter((op) => op.open);
         open.forEach((op) => this.note({...op, adopted: true}));
         if (open.length) {
-            this.pos.env.services.dialog.add(compat.dialogs.get("orphans"), {
+            this.pos.env.services.dialog.add(compat.dialogs.orphans, {
                 pos: this.pos,
                 operations: open,
             });

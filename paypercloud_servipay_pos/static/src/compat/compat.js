@@ -5,39 +5,37 @@
  * A static import of a path that one series lacks stops the whole bundle there, so what 19.0 moved is looked up.
  * It belongs to addons whose files come before ours in the bundle.
  */
-import {registry} from "@web/core/registry";
-
 const modules = odoo.loader.modules;
 
 function oneOf(...names) {
-    const name = names.find((candidate) => modules.has(candidate));
-    if (!name) {
+    const found = names.map((name) => modules.get(`@point_of_sale/app/${name}`)).find(Boolean);
+    if (!found) {
         throw new Error(`None of these modules is loaded: ${names.join(", ")}`);
     }
-    return modules.get(name);
+    return found;
 }
 
 const {PaymentInterface} = oneOf(
-    "@point_of_sale/app/utils/payment/payment_interface", // 19.0
-    "@point_of_sale/app/payment/payment_interface" // 17.0, 18.0
+    "utils/payment/payment_interface", // 19.0
+    "payment/payment_interface" // 17.0, 18.0
 );
 export const PosStore = oneOf(
-    "@point_of_sale/app/services/pos_store", // 19.0
-    "@point_of_sale/app/store/pos_store" // 17.0, 18.0
+    "services/pos_store", // 19.0
+    "store/pos_store" // 17.0, 18.0
 ).PosStore;
 export const ClosePosPopup = oneOf(
-    "@point_of_sale/app/components/popups/closing_popup/closing_popup", // 19.0
-    "@point_of_sale/app/navbar/closing_popup/closing_popup" // 17.0, 18.0
+    "components/popups/closing_popup/closing_popup", // 19.0
+    "navbar/closing_popup/closing_popup" // 17.0, 18.0
 ).ClosePosPopup;
 
 /** Dialogs by name, so that who opens one need not import it. */
-export const dialogs = registry.category("servipay.dialogs");
+export const dialogs = {};
 /** Handlers of server notifications by type; 17.0 reads them, see 17.0/. */
-export const notifications = registry.category("servipay.notifications");
+export const notifications = {};
 
 /** Have a handler called with the payload of each server notification of a type. */
 export function listen(pos, type, handler) {
-    notifications.add(type, handler, {force: true});
+    notifications[type] = handler;
     pos.data?.connectWebSocket?.(type, handler);
 }
 

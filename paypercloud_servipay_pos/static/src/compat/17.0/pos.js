@@ -7,7 +7,7 @@ import {notifications} from "@paypercloud_servipay_pos/compat/compat";
 patch(PosBus.prototype, {
     dispatch(message) {
         super.dispatch(...arguments);
-        notifications.get(message.type, null)?.(message.payload);
+        notifications[message.type]?.(message.payload);
     },
 });
 
