@@ -39,6 +39,7 @@ class PayboxClient:
     """Speak with one platform for one merchant.
 
     :param http: function (base address, seconds) -> ``HttpClient``
+    :param confirms: whether payments are booked only after an inquiry
     :param test_form: function -> form of a payment that nobody will make; date: function -> DATEQ of now
     :param env: for the language of sentences only
     """
@@ -51,6 +52,7 @@ class PayboxClient:
     version: str
     test_form: object = field(repr=False)
     date: object = field(repr=False)
+    confirms: bool
     env: object = field(repr=False)
 
     # -- the page
@@ -149,9 +151,15 @@ class PayboxClient:
             return "warning", _("PPPS (refunds, captures) could not be asked: %s", reply.failure.detail)
         if reply.answer.code in ("00015", "00018", "00000"):
             return "success", _("PPPS (refunds, captures) lets this merchant in.")
+        said = {"code": reply.answer.code, "text": reply.answer.text}
+        if self.confirms:
+            return "danger", _(
+                "PPPS answers %(code)s %(text)s: no payment can be confirmed, none will be booked. Correct "
+                "the credentials, or switch “Confirm payments by inquiry” off if your contract has no PPPS.",
+                **said,
+            )
         return "warning", _(
             "PPPS (refunds, captures) answers %(code)s %(text)s: without it payments work, refunds from Odoo "
             "do not.",
-            code=reply.answer.code,
-            text=reply.answer.text,
+            **said,
         )

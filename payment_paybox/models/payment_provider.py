@@ -151,6 +151,13 @@ class PaymentProvider(models.Model):
     paybox_direct_version = fields.Selection(
         [("00104", "Direct Plus (00104)"), ("00103", "Direct (00103)")], "PPPS contract", default="00104"
     )
+    paybox_confirm = fields.Boolean(
+        "Confirm payments by inquiry",
+        default=True,
+        help="Before a reported payment is booked, the platform is asked for it in the name of this site "
+        "(PPPS): it signs the messages of all its merchants, and of its test platform, with one key. Only "
+        "switch it off when your contract has no PPPS.",
+    )
     paybox_alert_user_ids = fields.Many2many(
         "res.users", "paybox_alert_user_rel", string="Alerts to", domain=[("share", "=", False)]
     )
@@ -415,8 +422,16 @@ class PaymentProvider(models.Model):
 
     def _paybox_recipients(self):
         """Return (users, e-mail addresses) that alerts go to."""
-        addresses = [part.strip() for part in (self.paybox_alert_emails or "").split(",") if "@" in part]
-        return self.paybox_alert_user_ids, addresses
+        texts = ",".join(provider.paybox_alert_emails or "" for provider in self)
+        addresses = [part.strip() for part in texts.split(",") if "@" in part]
+        return self.paybox_alert_user_ids, list(dict.fromkeys(addresses))
+
+    def _paybox_alert(self, key, company, **values):
+        """Tell this company's recipients once; see ``servipay.alert``."""
+        users, addresses = self._paybox_recipients()
+        return self.env["servipay.alert"]._raise_once(
+            key, company=company, users=users, addresses=addresses, provider="paybox", **values
+        )
 
     # ------------------------------------------------------------------
     # Business: speaking with the platform
@@ -454,6 +469,7 @@ class PaymentProvider(models.Model):
             version=self.paybox_direct_version or "00104",
             test_form=self._paybox_test_form,
             date=lambda: self._paybox_time()[1],
+            confirms=provider.paybox_confirm,
             env=self.env,
         )
 

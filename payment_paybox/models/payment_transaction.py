@@ -1,8 +1,7 @@
 import re
-from decimal import Decimal
 
 from odoo import _, api, fields, models
-from odoo.exceptions import ValidationError
+from odoo.exceptions import UserError, ValidationError
 
 from odoo.addons.paypercloud_servipay.models.actions import open_operations
 
@@ -163,7 +162,7 @@ class PaymentTransaction(models.Model):
             return None
         # the platform reports no currency: the amount is in the one that was signed into the form
         currency = payment_data["operation"].currency_id
-        amount = Decimal(answer.amount or 0).scaleb(-currency.decimal_places)
+        amount = currency._servipay_major(answer.amount or 0)
         # suite-check: ok the framework compares floats, by the currency's rounding
         return {"amount": float(amount), "currency_code": currency.name}
 
@@ -193,17 +192,20 @@ class PaymentTransaction(models.Model):
         verdict = operation._paybox_weigh(answer)
         if verdict == "nothing":
             return False
+        if verdict == "later":
+            raise UserError(_("Another message about this payment is being confirmed first."))
         if verdict in ("mismatch", "paid_twice"):
             self._servipay_alert(verdict, detail=operation._paybox_detail(answer), key=answer.transaction)
             return True
-        late = answer.outcome == "accepted" and (self.state == "cancel" or operation.reason == "page_left")
         if verdict == "repeated":
             operation._paybox_note_attempt(answer)
             self._servipay_follow_page(operation, operation.state)
             return True
-        return self._paybox_take(operation, answer, late)
+        if answer.outcome == "accepted" and (self.state == "cancel" or operation.reason == "page_left"):
+            operation.paybox_late = True
+        return self._paybox_take(operation, answer)
 
-    def _paybox_take(self, operation, answer, late):
+    def _paybox_take(self, operation, answer):
         finding = operation._paybox_finding(answer)
         data = {"reference": self.reference, "answer": answer, "operation": operation, "finding": finding}
         self._process("paybox", data)
@@ -214,21 +216,22 @@ class PaymentTransaction(models.Model):
         if operation.state == "pending" and self.state != "pending":
             # it was pending before, while the customer was on the page: no move that could be followed
             self._servipay_follow_page(operation, "pending")
-        if late and operation.state == "approved":
-            self._servipay_alert("late_success")
         return True
+
+    def _servipay_follow_page(self, operation, state):
+        """Tell once when what was given up counts after all."""
+        result = super()._servipay_follow_page(operation, state)
+        if state == "approved" and operation.paybox_late:
+            self._servipay_alert("late_success")
+        return result
 
     def _paybox_tell_forged(self):
         """Tell once an hour that somebody sends messages that the platform did not sign."""
         hour = fields.Datetime.now().strftime("%Y-%m-%d %H")
         provider = self.provider_id
-        users, addresses = provider._paybox_recipients()
-        self.env["servipay.alert"]._raise_once(
+        provider._paybox_alert(
             f"bad_signature:{provider.id}:{hour}",
+            provider.company_id,
             kind="bad_signature",
-            company=provider.company_id,
-            users=users,
-            addresses=addresses,
-            provider="paybox",
             reference=self.reference,
         )

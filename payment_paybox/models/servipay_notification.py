@@ -1,3 +1,4 @@
+import hashlib
 import time
 
 from odoo import api, models
@@ -32,29 +33,25 @@ class ServipayNotification(models.Model):
         :param http_request: werkzeug's request, for its address and path
         """
         transaction = self._paybox_guess(query)
-        provider = transaction.provider_id
-        keys = (provider or self.env["payment.provider"].sudo())._paybox_public_keys()
-        signed = signed_part(query, keys, SIGNATURE, leading=0)
+        signed = self._paybox_signed(query, transaction)
         common = {"method": "GET", "path": http_request.path, "source": http_request.remote_addr}
         if signed is None:
             self._paybox_refuse(query, transaction, common)
             return None
-        try:
-            answer = answers.read(signed)
-        except ProtocolError:
-            _logger.warning("a signed message of Paybox could not be read")
-            return None
-        provider._paybox_note_source(common["source"])
-        number = self._receive(
-            "paybox",
-            answer.key,
-            True,
-            company_id=transaction.company_id.id,
-            event=answer.error,
-            raw_query=query,
-            **common,
-        )
-        return self.browse(number)
+        transaction.provider_id._paybox_note_source(common["source"])
+        key, event = _key_and_event(signed)
+        common.update(company_id=transaction.company_id.id, event=event, raw_query=query)
+        return self.browse(self._receive("paybox", key, True, **common))
+
+    def _paybox_verify_again(self):
+        """Return the key of a message that one of today's keys signed, "" for any other."""
+        signed = self._paybox_signed(self.raw_query or "", self._paybox_guess(self.raw_query or ""))
+        return _key_and_event(signed)[0] if signed is not None else ""
+
+    def _paybox_signed(self, query, transaction):
+        """Return the part of a raw query that the platform signed, None when it did not."""
+        provider = transaction.provider_id or self.env["payment.provider"].sudo()
+        return signed_part(query, provider._paybox_public_keys(), SIGNATURE, leading=0)
 
     def _paybox_guess(self, query):
         """Return the transaction that an unverified query speaks of: it decides whose keys count."""
@@ -92,32 +89,38 @@ class ServipayNotification(models.Model):
         return changed
 
     def _paybox_follow_notification(self):
-        """Book what was paid."""
-        answer = answers.read(self.raw_query.rpartition(f"&{SIGNATURE}=")[0])
-        transaction = self.env["payment.transaction"]._paybox_find(answer.reference)
-        if transaction:
-            transaction._servipay_book_soon()
+        """Ask about what was reported as paid."""
+        self.operation_id._paybox_confirm_soon()
 
     def _paybox_tell_orphan(self, answer):
-        """A payment of something that Odoo does not know: nothing is booked, somebody is told."""
+        """A payment of something that Odoo does not know: nothing is booked, every company is told."""
         if answer.outcome not in ("accepted", "pending", "unclear"):
             return False
-        provider = self.env["payment.provider"].search(
-            [("code", "=", "paybox"), ("state", "!=", "disabled")], limit=1
+        providers = self.env["payment.provider"].search(
+            [("code", "=", "paybox"), ("state", "!=", "disabled")]
         )
-        users, addresses = provider._paybox_recipients()
-        alert = self.env["servipay.alert"]._raise_once(
-            f"unknown_reference:paybox:{answer.key}",
-            kind="unknown_reference",
-            company=provider.company_id or self.env.company,
-            users=users,
-            addresses=addresses,
-            provider="paybox",
-            reference=answer.reference,
-            # no currency is reported, so the amount is shown as the platform writes it
-            detail=str(answer.amount),
-        )
-        return bool(alert)
+        told = self.env["servipay.alert"]
+        for company in providers.company_id or self.env.company:
+            own = providers.filtered(lambda provider, company=company: provider.company_id == company)
+            told |= own._paybox_alert(
+                f"unknown_reference:paybox:{company.id}:{answer.key}",
+                company,
+                kind="unknown_reference",
+                reference=answer.reference,
+                # no currency is reported, so the amount is shown as the platform writes it
+                detail=str(answer.amount),
+            )
+        return bool(told)
+
+
+def _key_and_event(signed):
+    """Return what tells a signed message from others, and its result; of an unreadable one its digest."""
+    try:
+        answer = answers.read(signed)
+    except ProtocolError:
+        _logger.warning("a signed message of Paybox cannot be read: it stays in the inbox")
+        return f"unreadable:{hashlib.sha256(signed.encode()).hexdigest()}", ""
+    return answer.key, answer.error
 
 
 def _first_of_the_hour(*key):

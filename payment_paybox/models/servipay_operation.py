@@ -1,11 +1,12 @@
 from datetime import timedelta
-from decimal import Decimal
 
 from odoo import _, api, fields, models
 
 from odoo.addons.paypercloud_servipay.api.finding import Finding
 from odoo.addons.paypercloud_servipay.api.outcome import Mismatch
 from odoo.addons.paypercloud_servipay.models.actions import open_form
+from odoo.addons.paypercloud_servipay.models.conversation import Conversation, converse
+from odoo.addons.paypercloud_servipay.models.own_transaction import after_commit
 
 from ..paybox import codes, direct
 
@@ -14,6 +15,12 @@ INQUIRE_AFTER = timedelta(hours=6)  # a pending payment takes hours or days
 PENDING_FOR = timedelta(days=30)
 LONG_AGO = timedelta(hours=1)  # after that a request is not on its way any more
 QUESTIONS = 3  # at most, in one step
+# A payment that a message reports is one when the platform says so to this merchant too:
+CONFIRMING = "confirming"  # it is about to be asked
+UNASKED = "unasked"  # it could not be asked yet
+UNCONFIRMED = "unconfirmed"  # it said something else
+CONFIRM_AFTER = timedelta(minutes=1)  # by the job, should this process die
+CONFIRM_WITHIN = timedelta(days=1)  # then a person decides
 
 
 class ServipayOperation(models.Model):
@@ -28,6 +35,7 @@ class ServipayOperation(models.Model):
     paybox_guarantee = fields.Char(
         "Payment guarantee", readonly=True, copy=False, help="O: guaranteed by 3-D Secure."
     )
+    paybox_late = fields.Boolean("Reported after it was given up", readonly=True, copy=False)
     payment_transaction_id = fields.Many2one(
         "payment.transaction",
         "Payment transaction",
@@ -103,16 +111,17 @@ class ServipayOperation(models.Model):
     # ------------------------------------------------------------------
 
     def _paybox_weigh(self, answer):
-        """Return what to do with a signed answer: "take", "repeated", "nothing", "mismatch" or "paid_twice".
+        """Return what to do with a signed answer.
 
-        Messages come late, twice and in any order, about several attempts."""
+        "take", "repeated", "nothing", "mismatch", "paid_twice", or "later": when it is known what another one
+        is worth. Messages come late, twice and in any order, about several attempts."""
         outcome, other = answer.outcome, self._paybox_is_other(answer)
         if outcome == "accepted" and self._paybox_is_test_in_production(answer):
             return "mismatch"
         if self.state in ("approved", "reversed"):
             return "paid_twice" if outcome == "accepted" and other else "nothing"
         if outcome == "accepted":
-            return "take"
+            return "later" if other and self.reason in (CONFIRMING, UNASKED) else "take"
         if self.state in ("pending", "unknown") and self.external_ref and other:
             return "nothing"  # a refusal of one attempt says nothing about another that is still open
         if self.state in ("declined", "cancelled", "failed") and outcome in ("refused", "cancelled"):
@@ -137,23 +146,27 @@ class ServipayOperation(models.Model):
             "unclear": "unknown",
         }
         reason = answer.reason or {"pending": "waiting", "unclear": "unclear"}.get(answer.outcome, "")
+        state, reason = states[answer.outcome], f"pb_{reason}" if reason else ""
+        differences = self._paybox_differences(answer)
+        if state == "approved" and not differences and self._document().provider_id.sudo().paybox_confirm:
+            state, reason = "pending", CONFIRMING
         return Finding(
-            states[answer.outcome],
-            f"pb_{reason}" if reason else "",
+            state,
+            reason,
             answer.error if answer.outcome != "accepted" else "",
-            self._paybox_facts(answer),
-            self._paybox_differences(answer),
+            {**self._paybox_facts(answer), **_dates(state, reason)},
+            differences,
             later_attempt=True,
         )
 
     def _paybox_facts(self, answer):
-        digits = self.currency_id.decimal_places
         accepted = answer.outcome == "accepted"
+        paid = self.currency_id._servipay_major(answer.amount) if accepted and answer.amount else None
         return {
             "external_ref": answer.transaction if answer.transaction.strip("0") else "",
             "paybox_call": answer.call,
             "raw_state": answer.error,
-            "approved_amount": Decimal(answer.amount).scaleb(-digits) if accepted and answer.amount else None,
+            "approved_amount": paid,
             "authorization_code": answer.authorisation,
             "card_brand": answer.card_type,
             "masked_pan": answer.card,
@@ -170,7 +183,24 @@ class ServipayOperation(models.Model):
             found.append(Mismatch("amount", str(self._paybox_amount()), str(answer.amount)))
         if not answer.authorisation:
             found.append(Mismatch("authorisation", "-", "none"))
+        known = self._paybox_same_transaction(answer)
+        if known:
+            found.append(Mismatch("transaction", "-", f"{answer.transaction} ({known.name})"))
         return tuple(found)
+
+    def _paybox_same_transaction(self, answer):
+        """Return another operation that this transaction number paid already: it pays nothing twice."""
+        return self.search(
+            [
+                ("provider", "=", "paybox"),
+                ("kind", "in", ("purchase", "authorisation")),
+                ("company_id", "=", self.company_id.id),
+                ("external_ref", "=", answer.transaction),
+                ("state", "in", ("approved", "reversed")),
+                ("id", "!=", self.id),
+            ],
+            limit=1,
+        )
 
     def _paybox_note_attempt(self, answer):
         """Keep what a further refused attempt said; the state stays."""
@@ -178,22 +208,18 @@ class ServipayOperation(models.Model):
         self.write({"reason": f"pb_{answer.reason}", "detail": answer.error})
 
     def _paybox_after(self, answer):
-        """Set when to look again, and forget a refusal that a success has overruled."""
-        now = fields.Datetime.now()
-        if self.state == "pending":
-            self.write({"deadline_at": now + PENDING_FOR, "next_inquiry_at": now + INQUIRE_AFTER})
-        elif self.state == "approved":
+        """Forget a refusal that a success has overruled."""
+        if answer.outcome == "accepted":
             self.write({"decline_code": False})
 
     def _paybox_detail(self, answer):
-        digits = self.currency_id.decimal_places
         # suite-check: ok only shown, and Odoo's formatter adds a float
-        amount = self.currency_id.format(float(Decimal(answer.amount or 0).scaleb(-digits)))
+        amount = self.currency_id.format(float(self.currency_id._servipay_major(answer.amount or 0)))
         return f"{amount}, {answer.authorisation or '-'}, {answer.transaction}"
 
     def _paybox_amount(self):
         """Return what was asked in minor units of the currency (int)."""
-        return int(self._decimal(self.amount).scaleb(self.currency_id.decimal_places))
+        return self.currency_id._servipay_minor(self.amount)
 
     # ------------------------------------------------------------------
     # Hooks of the base
@@ -235,15 +261,37 @@ class ServipayOperation(models.Model):
             left = over and self.state == "pending" and self.reason in (False, "page_open")
             return Finding("cancelled", "page_left") if left else Finding(None)
         client, (asked,) = self._paybox_client(), self._paybox_questions(1)
+        reported = self.reason in (CONFIRMING, UNASKED, UNCONFIRMED)
+        authorisation = self.authorization_code or ""
 
         def run():
             reply = client.ask(asked)
             if reply.failure:
-                return Finding(None, "", reply.failure.detail)
-            verdict = direct.conclude_payment(client.merchant, asked, reply.answer)
+                return Finding(None, UNASKED if reported else "", reply.failure.detail)
+            if reported:
+                verdict = direct.conclude_reported(client.merchant, asked, reply.answer, authorisation)
+            else:
+                verdict = direct.conclude_payment(client.merchant, asked, reply.answer)
             return Finding(verdict.state, verdict.reason, _said(reply.answer), latency=reply.latency)
 
         return run
+
+    def _paybox_confirm_soon(self):
+        """Ask the platform, in this merchant's name and outside any request, for what a message reports."""
+        if self.reason == CONFIRMING:
+            number = self.id
+            after_commit(self.env, lambda env: converse(Conversation(env, number), "inquire"))
+
+    def _note_no_news(self, finding):
+        """Let the transaction wait, visibly, when a reported payment was not confirmed at once."""
+        before = self.reason
+        super()._note_no_news(finding)
+        if self.provider != "paybox" or self.reason == before:
+            return
+        if self.reason in (UNASKED, UNCONFIRMED):
+            self._tell_document(self.state)
+        if self.reason == UNCONFIRMED:
+            self._document()._servipay_alert("unconfirmed", detail=self.detail or "", key=self.external_ref)
 
     def _paybox_movement_inquiry(self):
         """Ask what became of the payment that was to be refunded, captured or cancelled."""
@@ -396,6 +444,13 @@ class ServipayOperation(models.Model):
         return {
             "page_open": _("The customer is on the payment page."),
             "page_left": _("The customer left the payment page."),
+            "confirming": _("The platform reports a payment; it is being asked to confirm it."),
+            "unasked": _(
+                "The platform reports a payment, and could not be asked yet to confirm it. It is asked again."
+            ),
+            "unconfirmed": _(
+                "A payment was reported, but the platform does not confirm it to this merchant ({detail})."
+            ),
             "pb_waiting": _("The means of payment confirms later, in hours or days."),
             "pb_unclear": _("The platform's code {detail} is explained nowhere."),
             "pb_no_connection": _("the customer gave up, or the bank could not be reached ({detail})."),
@@ -458,6 +513,16 @@ class ServipayOperation(models.Model):
             "ppps_refunded": _("The platform calls the payment refunded."),
             "ppps_moved": _("The payment was already refunded or cancelled outside Odoo ({detail})."),
         }
+
+
+def _dates(state, reason):
+    """Return how long what is pending may take, and when it is asked about: not what its page was given."""
+    if state != "pending":
+        return {}
+    now = fields.Datetime.now()
+    if reason == CONFIRMING:
+        return {"deadline_at": now + CONFIRM_WITHIN, "next_inquiry_at": now + CONFIRM_AFTER}
+    return {"deadline_at": now + PENDING_FOR, "next_inquiry_at": now + INQUIRE_AFTER}
 
 
 def _said(answer):

@@ -19,7 +19,8 @@ MAX_FIELDS = 64
 class Answer:
     """One attempt. Texts are "" when absent; amount (int minor units) is None then.
 
-    call         T, one per visit of the page; transaction  S, one per attempt ("0" when there was none)
+    call         T, one per visit of the page
+    transaction  S without leading zeros, one per attempt ("0" when there was none)
     authorisation  A, absent when refused, "XXXXXX" on the test platform
     """
 
@@ -89,7 +90,7 @@ def read(signed_text):
         amount=read_amount(known["M"]),
         authorisation=known["A"].strip(),
         call=known["T"],
-        transaction=known["S"],
+        transaction=known["S"].lstrip("0") or known["S"][:1],
         card_type=known["C"],
         payment_type=known["P"],
         first_digits=_digits(known["N"]),

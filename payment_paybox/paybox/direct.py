@@ -220,6 +220,20 @@ def conclude_payment(merchant, question, answer):
     }.get(status, Verdict(None, "ppps_no_news"))
 
 
+def conclude_reported(merchant, question, answer, authorisation):
+    """Verdict of an inquiry about a payment that a signed message reported as accepted.
+
+    The platform signs for all its merchants with one key: only what it says to this merchant about this site
+    is a payment to this merchant. Anything but a clear yes is none.
+
+    authorisation  A of the message, compared when the answer states one
+    """
+    paid = _inquired(merchant, question, answer) in ("authorised", "captured")
+    if paid and answer.authorisation.strip() in ("", authorisation):
+        return Verdict("approved")
+    return Verdict(None, "unconfirmed")
+
+
 def conclude_movement(merchant, question, answer, kind, whole, long_ago):
     """Verdict about a movement in doubt, from an inquiry about the payment that it was made of.
 

@@ -83,7 +83,8 @@ class PayboxCase(AccountTestInvoicingCommon, HttpCase):
                 "is_published": True,
             }
         )
-        provider.journal_id = cls.company_data["default_journal_bank"]
+        if company == cls.company:
+            provider.journal_id = cls.company_data["default_journal_bank"]
         return provider
 
     def setUp(self):
@@ -169,6 +170,7 @@ class PayboxCase(AccountTestInvoicingCommon, HttpCase):
         transaction = self.transaction(invoice, **values)
         self.simulator.attempt(self.visit(transaction), choice)
         self.assertEqual(self.tell().status_code, 200)
+        self.simulator.requests.clear()  # the confirmation; what a test does is asked afterwards
         return transaction
 
     # -- what is looked at

@@ -38,6 +38,7 @@ amount          Mt that is reported instead of the true one
 reference       Ref that is reported instead of the true one
 authorisation   False: no A although accepted
 available       {"main": "OK" | "KO" | "down", "backup": ...}
+merchant        "other": the next payments are another merchant's, with our reference and amount
 direct          fault of the next PPPS request: "close_before", "close_after" (carried out, answer lost),
                 "garbage", "98" (00098, nothing done), "98_after" (00098, carried out), "other_amount"
 ==============  =====================================================================================
@@ -83,6 +84,7 @@ DEFAULTS = {
     "amount": None,
     "reference": None,
     "authorisation": True,
+    "merchant": "own",
     "available": {"main": "OK", "backup": "OK"},
     "direct": None,
 }
@@ -268,6 +270,8 @@ class Charge:
     state: str
     captured: int = 0
     remitted: bool = False
+    authorisation: str = ""
+    own: bool = True
     refunds: list = field(default_factory=list)
 
     @property
@@ -382,7 +386,7 @@ class Simulator:
         visit = Visit(self.next_number(), fields)
         with self.lock:
             self.visits[visit.call] = visit
-            paid = any(charge.reference == fields["PBX_CMD"] for charge in self.charges)
+            paid = any(charge.own and charge.reference == fields["PBX_CMD"] for charge in self.charges)
         if paid:
             self._end(visit, "00015", 0)
         elif fields.get("PBX_ERRORCODETEST", "00000") != "00000":
@@ -427,6 +431,8 @@ class Simulator:
             transaction,
             "authorised" if reserved else "captured",
             0 if reserved else amount,
+            authorisation=self._authorisation(transaction),
+            own=self.settings["merchant"] == "own",
         )
         with self.lock:
             self.charges.append(charge)
@@ -449,17 +455,19 @@ class Simulator:
         text = "&".join(filter(None, (own, self._variables(visit, code, visit.last.get("transaction", 0)))))
         return f"{address}?{self._signed(visit, text, text)}"
 
+    def _authorisation(self, transaction):
+        return f"{transaction % 10**6:06d}" if self.live else "XXXXXX"
+
     # -- what the shop is told
 
     def _variables(self, visit, code, transaction):
         fields, accepted = visit.fields, code == "00000"
         settings, now = self.settings, datetime.datetime.now()
         amount = settings["amount"] if settings["amount"] is not None else int(fields["PBX_TOTAL"])
-        number = f"{transaction % 10**6:06d}" if self.live else "XXXXXX"
         values = {
             "M": str(amount),
             "R": settings["reference"] or fields["PBX_CMD"],
-            "A": number if accepted and settings["authorisation"] else None,
+            "A": self._authorisation(transaction) if accepted and settings["authorisation"] else None,
             "E": code,
             "T": str(visit.call),
             "S": str(transaction),
@@ -616,7 +624,7 @@ class Simulator:
             "NUMQUESTION": asked.get("NUMQUESTION", ""),
             "SITE": asked.get("SITE", ""),
             "RANG": asked.get("RANG", ""),
-            "AUTORISATION": "XXXXXX",
+            "AUTORISATION": "XXXXXX" if code == "00000" else "",
             "CODEREPONSE": code,
             "COMMENTAIRE": texts.get(code, "PAYBOX : Demande refusée"),
             "REFABONNE": "",
@@ -633,13 +641,18 @@ class Simulator:
         found = [
             charge
             for charge in self.charges
-            if (charge.call, charge.transaction) == (int(asked["NUMAPPEL"]), int(asked["NUMTRANS"]))
+            if charge.own
+            and (charge.call, charge.transaction) == (int(asked["NUMAPPEL"]), int(asked["NUMTRANS"]))
         ]
         if not found:
             return "00015", {}
         charge = found[0]
         if asked["TYPE"] == "00017":
-            return "00000", {"STATUS": charge.status, "REMISE": "509625890" if charge.remitted else ""}
+            return "00000", {
+                "STATUS": charge.status,
+                "REMISE": "509625890" if charge.remitted else "",
+                "AUTORISATION": charge.authorisation,
+            }
         if asked.get("DEVISE") != charge.currency:
             return "00010", {}
         amount = int(asked.get("MONTANT") or 0)

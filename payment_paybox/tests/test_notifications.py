@@ -8,7 +8,7 @@ from odoo import fields
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
-from odoo.addons.paypercloud_servipay.models import servipay_notification
+from odoo.addons.paypercloud_servipay.models import servipay_alert, servipay_notification
 
 from ..models import servipay_notification as paybox_inbox
 from .common import PayboxCase
@@ -214,6 +214,136 @@ class TestNotifications(PayboxCase):
         self.assertEqual(
             self.env["account.payment"].search_count([("payment_transaction_id", "=", self.tx.id)]), 1
         )
+
+    # -- confirmed in the merchant's own name
+
+    def test_another_merchants_payment_is_none(self):
+        """It is signed with the same key, and says our reference and amount."""
+        self.simulator.set(merchant="other")
+        self.simulator.attempt(self.page, "ok")
+        self.assertEqual(self.tell().status_code, 200)
+        operation = self.operation(self.tx)
+        self.assertEqual((operation.state, operation.reason), ("pending", "unconfirmed"))
+        self.assertEqual((self.tx.state, self.bill.amount_residual), ("pending", 120))
+        self.assertEqual(self.alerts().mapped("kind"), ["unconfirmed"])
+        self.assertIn("does not confirm", self.chatter(self.bill))
+        operation._inquire()
+        self.assertEqual((operation.reason, len(self.alerts()), len(self.mails())), ("unconfirmed", 1, 1))
+        # the customer's own payment counts all the same
+        self.simulator.set(merchant="own")
+        self.simulator.attempt(self.visit(self.tx), "ok")
+        self.tell()
+        self.assertEqual((operation.state, self.tx.state, self.bill.amount_residual), ("approved", "done", 0))
+
+    def test_nobody_to_confirm_it(self):
+        """Nothing is booked meanwhile, the customer need not pay again; it is booked once it is confirmed."""
+        self.simulator.set(direct="garbage")
+        self.simulator.attempt(self.page, "ok")
+        self.tell()
+        operation = self.operation(self.tx)
+        self.assertEqual((operation.state, operation.reason), ("pending", "unasked"))
+        self.assertEqual((self.tx.state, self.bill.amount_residual), ("pending", 120))
+        self.assertFalse(self.alerts())
+        operation.next_inquiry_at = fields.Datetime.now() - timedelta(minutes=1)
+        self.env.flush_all()
+        self.env["servipay.operation"]._cron_settle()
+        self.assertEqual((operation.state, self.tx.state, self.bill.amount_residual), ("approved", "done", 0))
+
+    def test_never_confirmed_is_for_a_person(self):
+        self.simulator.set(merchant="other")
+        self.simulator.attempt(self.page, "ok")
+        self.tell()
+        operation = self.operation(self.tx)
+        operation.write({"deadline_at": "2020-01-01", "next_inquiry_at": "2020-01-01"})
+        self.env.flush_all()
+        self.env["servipay.operation"]._cron_settle()
+        self.assertEqual((operation.state, self.tx.state), ("unknown", "pending"))
+        operation._resolve("failed", "not in the back office")
+        self.assertEqual((operation.state, self.bill.amount_residual), ("failed", 120))
+
+    def test_second_payment_waits_for_the_first(self):
+        """While it is not known what the first is worth, the second must not take its place."""
+        self.simulator.set(direct="garbage")
+        self.simulator.attempt(self.page, "ok")
+        self.tell()
+        operation = self.operation(self.tx)
+        first = operation.external_ref
+        self.simulator.set(merchant="other")
+        paid = self.simulator.charges[:]
+        self.simulator.charges.clear()
+        self.simulator.attempt(self.visit(self.tx), "ok")
+        self.simulator.charges[:0] = paid
+        with mute_logger(INBOX):
+            self.tell()
+        self.assertEqual(operation.external_ref, first)
+        self.assertEqual(self.stored(state="failed").event, "00000")
+        operation._inquire()
+        self.assertEqual((operation.state, operation.external_ref), ("approved", first))
+        self.stored(state="failed").action_replay()
+        self.assertEqual(self.alerts().mapped("kind"), ["paid_twice"])
+
+    def test_known_transaction_pays_nothing_else(self):
+        """Who makes the form chooses the names: an old payment's numbers come with a new reference."""
+        self.simulator.attempt(self.page, "ok")
+        self.tell()
+        other = self.transaction(self.invoice())
+        visit = self.visit(other)
+        visit.call = self.page.call
+        self.simulator.charges[0].reference = other.reference
+        with patch.object(self.simulator, "next_number", lambda: self.simulator.charges[0].transaction):
+            self.simulator.attempt(visit, "ok")
+        self.tell()
+        operation = self.operation(other)
+        self.assertEqual((operation.state, operation.reason), ("unknown", "mismatch"))
+        self.assertIn(self.operation(self.tx).name, operation.detail)
+        self.assertNotEqual(other.state, "done")
+
+    def test_contract_without_inquiries(self):
+        self.provider.paybox_confirm = False
+        self.simulator.attempt(self.page, "ok")
+        self.tell()
+        self.assertEqual((self.tx.state, self.simulator.requests), ("done", []))
+        self.assertEqual(self.bill.amount_residual, 0)
+
+    # -- what could not be verified or read
+
+    def test_key_that_is_entered_later(self):
+        self.simulator.set(sign="second")
+        self.simulator.attempt(self.page, "ok")
+        self.assertEqual(self.tell().status_code, 403)
+        notification = self.stored()
+        notification.action_replay()
+        self.assertEqual(notification.state, "rejected")
+        self.provider.paybox_public_keys += self.simulator.keys["second"].pem
+        self.env.flush_all()
+        notification.action_replay()
+        self.assertEqual((notification.state, notification.verified), ("processed", True))
+        self.assertEqual((self.tx.state, self.bill.amount_residual), ("done", 0))
+        self.assertEqual(self.tell().status_code, 200)
+        self.assertEqual(len(self.stored()), 1)
+
+    def test_signed_but_unreadable_stays_in_the_inbox(self):
+        signed = self.simulator._signed(self.page, *["Mt=1&Mt=2&Ref=x&Erreur=00000"] * 2)
+        with mute_logger(INBOX, "odoo.addons.payment_paybox.models.servipay_notification"):
+            self.assertEqual(self.send(signed).status_code, 200)
+        self.assertEqual((self.stored().state, self.stored().verified), ("failed", True))
+
+    def test_alerts_from_outside_are_bounded(self):
+        for number in range(25):
+            self.simulator.set(reference=f"INV/DELETED/{number}")
+            self.simulator.attempt(self.visit(self.transaction(self.invoice())), "ok")
+            with mute_logger("odoo.addons.paypercloud_servipay.models.servipay_alert"):
+                self.tell()
+        self.assertEqual(len(self.alerts()), 25)
+        self.assertEqual(len(self.mails()), servipay_alert.TOLD_PER_HOUR)
+
+    def test_unknown_reference_is_told_to_every_company(self):
+        other = self.env["res.company"].create({"name": "Other company"})
+        self._make_provider(other)
+        self.simulator.set(reference="INV/DELETED/1")
+        self.simulator.attempt(self.page, "ok")
+        self.tell()
+        self.assertEqual(self.alerts().company_id, self.company | other)
 
     def test_what_fails_is_applied_later_once(self):
         self.simulator.attempt(self.page, "ok")

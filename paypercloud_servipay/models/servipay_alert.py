@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 from odoo import _, api, fields, models
 from odoo.exceptions import UserError
 
@@ -5,6 +7,9 @@ from ..api.masking import Masker, get_logger
 from .actions import open_form
 
 _logger = get_logger(__name__)
+# What messages from outside can cause: whoever can make them must not fill mailboxes. Per kind and company.
+FROM_OUTSIDE = ("unknown_reference", "bad_signature", "mismatch", "unconfirmed", "paid_twice")
+TOLD_PER_HOUR = 20
 
 
 class ServipayAlert(models.Model):
@@ -25,6 +30,7 @@ class ServipayAlert(models.Model):
             ("unknown_reference", "Paid document not found"),
             ("bad_signature", "Forged message"),
             ("mismatch", "Differs from what was asked"),
+            ("unconfirmed", "Not confirmed by the provider"),
             ("not_reconciled", "Not reconciled"),
             ("already_paid", "Already paid"),
             ("document_cancelled", "Document cancelled"),
@@ -85,6 +91,12 @@ class ServipayAlert(models.Model):
                 "may have been taken; nothing was booked. Compare with the provider's back office, then "
                 "decide with “Resolve” on the operation."
             ),
+            "unconfirmed": _(
+                "A payment of {amount} for “{reference}” was reported, but the provider does not confirm it: "
+                "{detail}. Nothing was booked, and it is asked again for a day. If the payment stands in the "
+                "provider's back office, check the credentials here; if not, somebody has tried to deceive "
+                "you, and no money was taken."
+            ),
             "not_reconciled": _(
                 "{amount} were paid for “{reference}”, but the payment could not be reconciled with its "
                 "document ({detail}). The money was taken. Check the payments that were recorded and "
@@ -140,10 +152,21 @@ class ServipayAlert(models.Model):
         users = users.filtered("active") or company._servipay_manager()
         target = {"res_model": document._name, "res_id": document.id} if document else {}
         alert.write({**values, **target, "company_id": company.id, "user_ids": [(6, 0, users.ids)]})
+        if alert._is_one_of_too_many():
+            _logger.warning("too many alerts of one kind: %s is only in the list", alert.id)
+            return alert
         # who cannot be told must not keep the money from being recorded
         alert._quietly(lambda: alert._send(users, addresses))
         alert._schedule(users, document)
         return alert
+
+    def _is_one_of_too_many(self):
+        """Tell whether so many of this kind were raised within the hour that the list has to do."""
+        if self.kind not in FROM_OUTSIDE:
+            return False
+        since = fields.Datetime.now() - timedelta(hours=1)
+        domain = [("kind", "=", self.kind), ("company_id", "=", self.company_id.id)]
+        return self.search_count([*domain, ("create_date", ">", since)]) > TOLD_PER_HOUR
 
     def _quietly(self, work):
         """Run ``work`` in a savepoint and tell whether it succeeded; what it raises is logged."""

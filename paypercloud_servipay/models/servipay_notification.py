@@ -93,11 +93,15 @@ class ServipayNotification(models.Model):
     # ------------------------------------------------------------------
 
     def action_replay(self):
-        """Apply the selected messages again; what was applied once has no second effect."""
+        """Apply the selected messages again; what was applied once has no second effect.
+
+        A message that nobody vouched for is verified anew: its key may have been entered since.
+        """
         check_manager(self)
         check_access(self, "read")
-        for notification in self.sudo().filtered("verified"):
-            notification._apply_once(replay=True)
+        for notification in self.sudo():
+            if notification.verified or notification._verify_later():
+                notification._apply_once(replay=True)
         return True
 
     # ------------------------------------------------------------------
@@ -150,6 +154,23 @@ class ServipayNotification(models.Model):
         """Apply one message under its row lock; what fails stays in the inbox for the job and the button."""
         self.ensure_one()
         return apply_notification(self.env, self.id, replay)
+
+    def _verify_later(self):
+        """Verify a rejected message with today's keys, and tell whether it may be applied."""
+        self.ensure_one()
+        number = self.id
+        return in_own_transaction(
+            self.env, lambda env: env["servipay.notification"].browse(number)._verify_again()
+        )
+
+    def _verify_again(self):
+        """Give a message its true key, which ``_<provider>_verify_again`` returns when it is genuine."""
+        hook = getattr(self, f"_{self.provider}_verify_again", None)
+        key = hook() if hook else ""
+        if not key or self.search_count([("provider", "=", self.provider), ("dedupe_key", "=", key)]):
+            return False  # not genuine, or it came again and was taken then
+        self.write({"verified": True, "dedupe_key": key, "state": "received", "error": False})
+        return True
 
     def _apply_soon(self):
         """Apply one message in the background, once the caller has acknowledged it."""

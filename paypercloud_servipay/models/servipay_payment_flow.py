@@ -13,6 +13,8 @@ from .own_transaction import after_commit, in_own_transaction
 _logger = get_logger(__name__)
 
 UNSENT_AFTER = timedelta(minutes=15)  # sending takes less than a minute
+# of an operation that says nothing yet about the payment itself
+SILENT = ("page_open", "page_left", "confirming")
 BOOK_AFTER = 5  # seconds: the browser, when it comes back, books at once
 MOVEMENTS = ("refund", "capture", "void")
 
@@ -179,7 +181,7 @@ class ServipayPaymentFlow(models.AbstractModel):
             self._servipay_alert("mismatch", detail=operation.detail)
 
     def _servipay_follow_page(self, operation, state):
-        if operation.reason in ("page_open", "page_left") or state == "sent":
+        if operation.reason in SILENT or state == "sent":
             return
         # the customer reads this on the portal
         words = self._servipay_words(operation.with_context(lang=self.partner_id.lang))
@@ -194,6 +196,8 @@ class ServipayPaymentFlow(models.AbstractModel):
         elif state in ("pending", "unknown") and self.state in ("draft", "error", "cancel"):
             self._set_pending(state_message=words, extra_allowed_states=("error", "cancel"))
         self._servipay_note(operation)
+        if state == "approved":
+            self._servipay_book_soon()
 
     def _servipay_follow_movement(self, operation, state):
         if state == "sent":
@@ -271,12 +275,18 @@ class ServipayPaymentFlow(models.AbstractModel):
     def _servipay_book_soon(self):
         """Let Odoo's own job make the payment in some seconds, in its own process.
 
-        A server without jobs (a test, a till's own process) makes it now."""
+        A server without jobs (a test, a till's own process) makes it now, after the outcome is committed."""
         if config["max_cron_threads"]:
             soon = fields.Datetime.now() + timedelta(seconds=BOOK_AFTER)
             self.env.ref("payment.cron_post_process_payment_tx").sudo()._trigger(soon)
         else:
-            self._servipay_post_process()
+            after_commit(self.env, self._servipay_booker())
+
+    def _servipay_booker(self):
+        number, model = self.id, self._name
+        return lambda env: in_own_transaction(
+            env, lambda own: own[model].browse(number)._servipay_post_process()
+        )
 
     def _servipay_post_process(self):
         """Make the payment and reconcile it now; what fails is tried again by Odoo's own job."""

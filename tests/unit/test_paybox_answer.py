@@ -54,7 +54,7 @@ def test_all_fields():
         "FRA",
     )
     assert (found.guarantee, found.three_ds, found.authorisation) == ("O", "Y", "XX")
-    assert found.key == "INV/2026/00042 A|0012|0034|00000|12000|XX"
+    assert found.key == "INV/2026/00042 A|0012|34|00000|12000|XX"
     assert replace(found, last_digits="").card == ""
 
 
@@ -323,6 +323,32 @@ def test_inquiry_about_a_payment(status, verdict):
     no_news = Verdict(None, "ppps_no_news")
     assert direct.conclude_payment(MERCHANT, asked, reply(status=status, code="00018")) == no_news
     assert direct.conclude_payment(MERCHANT, asked, reply(status=status, transaction="7")) == no_news
+
+
+@pytest.mark.parametrize(
+    ("change", "confirmed"),
+    [
+        ({}, True),
+        ({"status": "Autorisé"}, True),
+        ({"authorisation": ""}, True),
+        ({"authorisation": "654321"}, False),
+        ({"code": "00015", "status": ""}, False),
+        ({"code": "00006"}, False),
+        ({"transaction": "7"}, False),
+        ({"site": "7654321"}, False),
+        ({"rank": "33"}, False),
+        ({"number": "7"}, False),
+        ({"status": "Annulé"}, False),
+        ({"status": "Remboursé"}, False),
+        ({"status": "Refusé"}, False),
+        ({"status": ""}, False),
+    ],
+)
+def test_reported_payment_counts_only_when_it_is_ours(change, confirmed):
+    """Every other answer leaves it open: it is never called refused, and never booked."""
+    said = reply(**{"status": "Capturé", "authorisation": "123456", **change})
+    verdict = direct.conclude_reported(MERCHANT, question("inquiry"), said, "123456")
+    assert verdict == (Verdict("approved") if confirmed else Verdict(None, "unconfirmed"))
 
 
 @pytest.mark.parametrize(
