@@ -10,14 +10,14 @@ FRAMEWORK = "odoo.addons.payment.models.payment_transaction"
 
 @tagged("post_install", "-at_install", "payment_paybox")
 class TestCompatPayment(PayboxCase):
-    def data(self, transaction, **change):
+    def data(self, tx, **change):
         """Return payment data as the addon's own handler makes them."""
         from ..paybox.answer import Answer
 
-        operation = transaction._servipay_operation()
+        operation = tx._servipay_operation()
         answer = Answer(
             **{
-                "reference": transaction.reference,
+                "reference": tx.reference,
                 "error": "00000",
                 "amount": operation._paybox_amount(),
                 "authorisation": "XXXXXX",
@@ -68,10 +68,10 @@ class TestCompatPayment(PayboxCase):
         self.assertEqual(self.operation(transaction).state, "unknown")
 
     def test_right_amount_after_a_refusal_or_cancel_is_one(self):
-        for error in ("00151", "00117"):
+        for error, number in (("00151", "31"), ("00117", "32")):
             transaction = self.opened()
             transaction._process("paybox", self.data(transaction, error=error, authorisation="", amount=None))
-            transaction._process("paybox", self.data(transaction))
+            transaction._process("paybox", self.data(transaction, transaction=number))
             self.assertEqual(transaction.state, "done", error)
 
     def test_other_providers_are_left_alone(self):

@@ -171,7 +171,10 @@ class PosSession(models.Model):
         keys = [key for key in keys if isinstance(key, str)][:MOST_KEYS]
         domain = [("company_id", "=", self.company_id.id), ("idempotency_key", "in", keys)]
         operations = self.env["servipay.operation"].sudo().search(domain)
-        operations = operations.filtered(lambda op: (known or {}).get(op.idempotency_key) != op.revision)
+        # the bus does not say who may decide: where somebody has to, the answer is never left out
+        operations = operations.filtered(
+            lambda op: op.can_resolve or (known or {}).get(op.idempotency_key) != op.revision
+        )
         shared = self._servipay_configs() if operations else None
         return [
             operation._pos_snapshot(self.env.user)

@@ -47,6 +47,15 @@ class TestTill(TillCase):
         [news] = self.till()._servipay_state([key], known)
         self.assertEqual(news["state"], "cancelled")
 
+    def test_manager_is_always_told_that_he_may_decide(self):
+        """The bus tells every till the same: what this user may do comes with the answer to a question."""
+        self.simulator.fault("purchase", "close_after", times=1)
+        operation = self.operation(self.start()["key"])
+        self.assertEqual(operation.state, "unknown")
+        known = {operation.idempotency_key: operation.revision}
+        [answer] = self.till(self.pos_manager)._servipay_state(list(known), known)
+        self.assertTrue(answer["can_resolve"])
+
     def test_amount_of_a_key_is_fixed(self):
         """Neither amount, sign nor method of a key can change."""
         key = self.start()["key"]
