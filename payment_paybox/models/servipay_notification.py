@@ -82,6 +82,10 @@ class ServipayNotification(models.Model):
         transaction = self.env["payment.transaction"]._paybox_find(answer.reference)
         if not transaction:
             return self._paybox_tell_orphan(answer)
+        # the operation before its transaction, as an inquiry's outcome takes them
+        operation = transaction._servipay_operation()
+        if operation:
+            operation._lock()
         transaction._servipay_lock()
         self.write({"company_id": transaction.company_id.id})
         changed = transaction._paybox_learn(answer)

@@ -19,6 +19,7 @@ QUESTIONS = 3  # at most, in one step
 CONFIRMING = "confirming"  # it is about to be asked
 UNASKED = "unasked"  # it could not be asked yet
 UNCONFIRMED = "unconfirmed"  # it said something else
+REPORTED = (CONFIRMING, UNASKED, UNCONFIRMED)
 CONFIRM_AFTER = timedelta(minutes=1)  # by the job, should this process die
 CONFIRM_WITHIN = timedelta(days=1)  # then a person decides
 
@@ -121,7 +122,9 @@ class ServipayOperation(models.Model):
         if self.state in ("approved", "reversed"):
             return "paid_twice" if outcome == "accepted" and other else "nothing"
         if outcome == "accepted":
-            return "later" if other and self.reason in (CONFIRMING, UNASKED) else "take"
+            return "later" if self.reason in (CONFIRMING, UNASKED) else "take"
+        if self.state in ("pending", "unknown") and self.reason in REPORTED:
+            return "nothing"  # what was reported as paid is for the platform's answer to decide
         if self.state in ("pending", "unknown") and self.external_ref and other:
             return "nothing"  # a refusal of one attempt says nothing about another that is still open
         if self.state in ("declined", "cancelled", "failed") and outcome in ("refused", "cancelled"):
@@ -183,20 +186,20 @@ class ServipayOperation(models.Model):
             found.append(Mismatch("amount", str(self._paybox_amount()), str(answer.amount)))
         if not answer.authorisation:
             found.append(Mismatch("authorisation", "-", "none"))
-        known = self._paybox_same_transaction(answer)
+        known = self._paybox_same_transaction(answer.transaction)
         if known:
             found.append(Mismatch("transaction", "-", f"{answer.transaction} ({known.name})"))
         return tuple(found)
 
-    def _paybox_same_transaction(self, answer):
-        """Return another operation that this transaction number paid already: it pays nothing twice."""
+    def _paybox_same_transaction(self, number):
+        """Return another operation that a transaction number pays already: it pays nothing twice."""
         return self.search(
             [
                 ("provider", "=", "paybox"),
                 ("kind", "in", ("purchase", "authorisation")),
                 ("company_id", "=", self.company_id.id),
-                ("external_ref", "=", answer.transaction),
-                ("state", "in", ("approved", "reversed")),
+                ("external_ref", "=", number),
+                ("state", "in", ("approved", "reversed", "pending", "unknown")),
                 ("id", "!=", self.id),
             ],
             limit=1,
@@ -234,6 +237,8 @@ class ServipayOperation(models.Model):
 
     def _paybox_rhythm(self):
         """Return when to ask about what is in flight: not before the page has closed, then rarely."""
+        if self.reason in REPORTED:
+            return {"first": 60, "slow": 3600}
         seconds = self._paybox_seconds_allowed() + 60
         return {"first": seconds, "slow": int(INQUIRE_AFTER.total_seconds())}
 
@@ -261,7 +266,11 @@ class ServipayOperation(models.Model):
             left = over and self.state == "pending" and self.reason in (False, "page_open")
             return Finding("cancelled", "page_left") if left else Finding(None)
         client, (asked,) = self._paybox_client(), self._paybox_questions(1)
-        reported = self.reason in (CONFIRMING, UNASKED, UNCONFIRMED)
+        reported = self.reason in REPORTED
+        twin = self._paybox_same_transaction(self.external_ref)
+        if reported and twin:
+            # both were reported in the same moment, and neither saw the other
+            return Finding(None, UNCONFIRMED, f"{self.external_ref}: {twin.name}")
         authorisation = self.authorization_code or ""
 
         def run():

@@ -282,6 +282,33 @@ class TestNotifications(PayboxCase):
         self.stored(state="failed").action_replay()
         self.assertEqual(self.alerts().mapped("kind"), ["paid_twice"])
 
+    def test_refusal_says_nothing_about_what_was_reported_as_paid(self):
+        """Whoever can make messages could else make a payment that is being confirmed look refused."""
+        self.simulator.set(direct="garbage")
+        self.simulator.attempt(self.page, "ok")
+        self.tell()
+        operation = self.operation(self.tx)
+        self.simulator._refuse(self.page, "00151", int(operation.external_ref))
+        self.assertEqual(self.tell().status_code, 200)
+        self.assertEqual((operation.state, operation.reason), ("pending", "unasked"))
+        operation._inquire()
+        self.assertEqual((operation.state, self.tx.state), ("approved", "done"))
+
+    def test_two_reports_of_one_transaction_at_once(self):
+        """Neither saw the other when it was taken: neither is booked, and somebody looks."""
+        self.simulator.set(direct="garbage")
+        self.simulator.attempt(self.page, "ok")
+        self.tell()
+        operation = self.operation(self.tx)
+        other = self.transaction(self.invoice())
+        self.form(other)
+        twin = self.operation(other)
+        twin.write({"external_ref": operation.external_ref, "paybox_call": operation.paybox_call})
+        operation._inquire()
+        self.assertEqual((operation.state, operation.reason), ("pending", "unconfirmed"))
+        self.assertIn(twin.name, operation.detail)
+        self.assertEqual(self.alerts().mapped("kind"), ["unconfirmed"])
+
     def test_known_transaction_pays_nothing_else(self):
         """Who makes the form chooses the names: an old payment's numbers come with a new reference."""
         self.simulator.attempt(self.page, "ok")
