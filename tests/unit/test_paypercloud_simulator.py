@@ -100,6 +100,14 @@ def read_all(connection):
         return list(chunks)
 
 
+def ended(connection):
+    """Whether a connection is over without an answer; the kernel resets one that was never accepted."""
+    try:
+        return read_all(connection) == []
+    except ConnectionResetError:
+        return True
+
+
 def code(answer):
     return answer.status_code, answer.json()["error"]["code"]
 
@@ -941,7 +949,7 @@ def test_stop_is_quick_with_sleeping_handlers(sim, api):
     begun = time.monotonic()
     sim.stop()
     assert time.monotonic() - begun < 1
-    assert [read_all(connection) for connection in connections] == [[], [], []]
+    assert all(ended(connection) for connection in connections)
     assert not sim.application.connections
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection((sim.host, sim.port))
