@@ -54,6 +54,8 @@ paybox = provider(
         "paybox_identifier": "110647233",
         "paybox_key_test": "0123456789ABCDEF" * 8,
         "paybox_public_keys": os.environ["SERVIPAY_KEY"].replace("|", "\n"),
+        # asking the platform follows the acknowledgement, and there is no platform here
+        "paybox_confirm": False,
     },
 )
 references = {"paybox": transactions(paybox, "PB")}

@@ -147,6 +147,16 @@ class Bench:
             time.sleep(0.2)
         return time.perf_counter() - started
 
+    def floor(self, clients, count):
+        """What any request costs here: a route of Odoo's own that does nothing, with as many clients."""
+        times, seconds, _statuses = run(self.port, [("GET", "/web/health", {}, None)] * count, clients)
+        figures = (
+            f"{count / seconds:.0f}/s",
+            f"{statistics.median(times):.1f}",
+            f"{percentile(times, 0.99):.1f}",
+        )
+        say(LINE.format(f"/web/health, {clients} client(s)", count, *figures, f"{max(times):.1f}", ""))
+
     def forged(self):
         """Forged messages: what a flood costs."""
         messages = [paybox_message("PB-0", number, valid=False) for number in range(300)]
@@ -188,6 +198,7 @@ def measure(context, database, references):
         say()
         say(LINE.format("what", "messages", "rate", "median ms", "p99 ms", "worst ms", ""))
         for clients, count in LEVELS:
+            bench.floor(clients, count)
             for code in codes:
                 bench.level(code, clients, count, makers[code])
         bench.forged()
