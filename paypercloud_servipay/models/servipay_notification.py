@@ -169,7 +169,16 @@ class ServipayNotification(models.Model):
         key = hook() if hook else ""
         if not key or self.search_count([("provider", "=", self.provider), ("dedupe_key", "=", key)]):
             return False  # not genuine, or it came again and was taken then
-        self.write({"verified": True, "dedupe_key": key, "state": "received", "error": False})
+        due = fields.Datetime.now() + JOB_AFTER  # should this process die before it is applied
+        self.write(
+            {
+                "verified": True,
+                "dedupe_key": key,
+                "state": "received",
+                "next_attempt_at": due,
+                "error": False,
+            }
+        )
         return True
 
     def _apply_soon(self):
