@@ -277,6 +277,8 @@ class ServipayOperation(models.Model):
             reply = client.ask(asked)
             if reply.failure:
                 return Finding(None, UNASKED if reported else "", reply.failure.detail)
+            if reported and reply.answer.code in codes.DIRECT_UNCERTAIN:
+                return Finding(None, UNASKED, _said(reply.answer))  # an error of the platform is no "no"
             if reported:
                 verdict = direct.conclude_reported(client.merchant, asked, reply.answer, authorisation)
             else:

@@ -15,6 +15,7 @@ from .common import PayboxCase
 from .simulator import make_key
 
 LEARN = "odoo.addons.payment_paybox.models.payment_transaction.PaymentTransaction._paybox_learn"
+CONFIRM = "odoo.addons.payment_paybox.models.servipay_operation.ServipayOperation._paybox_confirm_soon"
 INBOX = "odoo.addons.paypercloud_servipay.models.servipay_notification"
 
 
@@ -260,6 +261,23 @@ class TestNotifications(PayboxCase):
         self.assertEqual((operation.state, self.tx.state), ("unknown", "pending"))
         operation._resolve("failed", "not in the back office")
         self.assertEqual((operation.state, self.bill.amount_residual), ("failed", 120))
+        self.assertEqual(self.tx.state, "error", "the invoice can be paid online again")
+
+    def test_error_of_the_platform_is_no_answer(self):
+        self.simulator.set(direct="98")
+        self.simulator.attempt(self.page, "ok")
+        self.tell()
+        self.assertEqual((self.operation(self.tx).reason, self.alerts().ids), ("unasked", []))
+
+    def test_refused_then_being_confirmed(self):
+        """Who pays in the second attempt does not read that he was refused, and is not asked to pay again."""
+        self.simulator.attempt(self.page, "51")
+        self.tell()
+        self.assertEqual(self.tx.state, "error")
+        self.simulator.attempt(self.page, "ok")
+        with patch(CONFIRM):
+            self.tell()
+        self.assertEqual((self.operation(self.tx).reason, self.tx.state), ("confirming", "pending"))
 
     def test_second_payment_waits_for_the_first(self):
         """While it is not known what the first is worth, the second must not take its place."""

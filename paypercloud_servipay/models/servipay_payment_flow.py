@@ -181,7 +181,9 @@ class ServipayPaymentFlow(models.AbstractModel):
             self._servipay_alert("mismatch", detail=operation.detail)
 
     def _servipay_follow_page(self, operation, state):
-        if operation.reason in SILENT or state == "sent":
+        # who was refused and paid in a later attempt must not read the refusal meanwhile
+        refused = operation.reason == "confirming" and self.state in ("error", "cancel")
+        if state == "sent" or (operation.reason in SILENT and not refused):
             return
         # the customer reads this on the portal
         words = self._servipay_words(operation.with_context(lang=self.partner_id.lang))
@@ -189,7 +191,7 @@ class ServipayPaymentFlow(models.AbstractModel):
             self._set_authorized(extra_allowed_states=("error", "cancel"))
         elif state == "approved":
             self._set_done(extra_allowed_states=("cancel",))
-        elif state == "declined" and self.state in ("draft", "pending", "error"):
+        elif state in ("declined", "failed") and self.state in ("draft", "pending", "error"):
             self._set_error(words, extra_allowed_states=("error",))
         elif state == "cancelled" and self.state in ("draft", "pending", "error"):
             self._set_canceled(state_message=words, extra_allowed_states=("error",))
