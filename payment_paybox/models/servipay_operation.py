@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import timedelta
 
 from odoo import _, api, fields, models
@@ -19,7 +20,6 @@ QUESTIONS = 3  # at most, in one step
 CONFIRMING = "confirming"  # it is about to be asked
 UNASKED = "unasked"  # it could not be asked yet
 UNCONFIRMED = "unconfirmed"  # it said something else
-REPORTED = (CONFIRMING, UNASKED, UNCONFIRMED)
 CONFIRM_AFTER = timedelta(minutes=1)  # by the job, should this process die
 CONFIRM_WITHIN = timedelta(days=1)  # then a person decides
 
@@ -35,6 +35,12 @@ class ServipayOperation(models.Model):
     )
     paybox_guarantee = fields.Char(
         "Payment guarantee", readonly=True, copy=False, help="O: guaranteed by 3-D Secure."
+    )
+    paybox_reported = fields.Char(
+        "Reported transaction",
+        readonly=True,
+        copy=False,
+        help="Number of the transaction that a signed message reported as paid; the platform confirms it.",
     )
     paybox_late = fields.Boolean("Reported after it was given up", readonly=True, copy=False)
     payment_transaction_id = fields.Many2one(
@@ -121,9 +127,10 @@ class ServipayOperation(models.Model):
             return "mismatch"
         if self.state in ("approved", "reversed"):
             return "paid_twice" if outcome == "accepted" and other else "nothing"
+        reported = self.state in ("pending", "unknown") and self._paybox_is_reported()
         if outcome == "accepted":
-            return "later" if self.reason in (CONFIRMING, UNASKED) else "take"
-        if self.state in ("pending", "unknown") and self.reason in REPORTED:
+            return "later" if reported and self.reason != UNCONFIRMED else "take"
+        if reported:
             return "nothing"  # what was reported as paid is for the platform's answer to decide
         if self.state in ("pending", "unknown") and self.external_ref and other:
             return "nothing"  # a refusal of one attempt says nothing about another that is still open
@@ -151,13 +158,17 @@ class ServipayOperation(models.Model):
         reason = answer.reason or {"pending": "waiting", "unclear": "unclear"}.get(answer.outcome, "")
         state, reason = states[answer.outcome], f"pb_{reason}" if reason else ""
         differences = self._paybox_differences(answer)
-        if state == "approved" and not differences and self._document().provider_id.sudo().paybox_confirm:
+        facts = self._paybox_facts(answer)
+        if differences:
+            state, reason = "unknown", "mismatch"
+        elif state == "approved" and self._document().provider_id.sudo().paybox_confirm:
             state, reason = "pending", CONFIRMING
+            facts["paybox_reported"] = answer.transaction
         return Finding(
             state,
             reason,
             answer.error if answer.outcome != "accepted" else "",
-            {**self._paybox_facts(answer), **_dates(state, reason)},
+            {**facts, **_dates(state, reason)},
             differences,
             later_attempt=True,
         )
@@ -178,28 +189,32 @@ class ServipayOperation(models.Model):
         }
 
     def _paybox_differences(self, answer):
-        """Return Mismatches; any of them bars the approval."""
-        if answer.outcome != "accepted":
+        """Return Mismatches; any of them bars the approval, now or by an inquiry later."""
+        if answer.outcome not in ("accepted", "pending", "unclear"):
             return ()
         found = []
         if answer.amount != self._paybox_amount():
             found.append(Mismatch("amount", str(self._paybox_amount()), str(answer.amount)))
-        if not answer.authorisation:
+        if answer.outcome == "accepted" and not answer.authorisation:
             found.append(Mismatch("authorisation", "-", "none"))
-        known = self._paybox_same_transaction(answer.transaction)
+        if not answer.can_be_asked_about:
+            found.append(Mismatch("transaction", "-", answer.transaction or "none"))
+        known = self._paybox_same_transaction(answer.transaction, ("approved", "reversed"))
         if known:
             found.append(Mismatch("transaction", "-", f"{answer.transaction} ({known.name})"))
         return tuple(found)
 
-    def _paybox_same_transaction(self, number):
-        """Return another operation that a transaction number pays already: it pays nothing twice."""
+    def _paybox_same_transaction(self, number, among=("approved", "reversed", "pending", "unknown")):
+        """Return another operation, in one of these states, that a transaction number was reported for.
+
+        It pays nothing twice."""
         return self.search(
             [
                 ("provider", "=", "paybox"),
                 ("kind", "in", ("purchase", "authorisation")),
                 ("company_id", "=", self.company_id.id),
                 ("external_ref", "=", number),
-                ("state", "in", ("approved", "reversed", "pending", "unknown")),
+                ("state", "in", among),
                 ("id", "!=", self.id),
             ],
             limit=1,
@@ -237,7 +252,7 @@ class ServipayOperation(models.Model):
 
     def _paybox_rhythm(self):
         """Return when to ask about what is in flight: not before the page has closed, then rarely."""
-        if self.reason in REPORTED:
+        if self._paybox_is_reported():
             return {"first": 60, "slow": 3600}
         seconds = self._paybox_seconds_allowed() + 60
         return {"first": seconds, "slow": int(INQUIRE_AFTER.total_seconds())}
@@ -257,35 +272,36 @@ class ServipayOperation(models.Model):
     # ------------------------------------------------------------------
 
     def _paybox_page_inquiry(self):
-        """A page that nobody finished reports nothing, and there is no number to ask about."""
+        """Ask about what is known now: a message that comes meanwhile makes the answer worthless."""
+        about, plan = self._paybox_subject(), self._paybox_page_plan()
+        return (lambda: replace(plan(), about=about)) if callable(plan) else replace(plan, about=about)
+
+    def _paybox_subject(self):
+        return self.external_ref, self.paybox_call, self.paybox_reported
+
+    def _paybox_page_plan(self):
         if self.reason == "mismatch":
             # an inquiry states no authorisation, and an amount that differs is for a person to look into
             return Finding(None)
         if not (self.paybox_call and self.external_ref):
+            # a page that nobody finished reports nothing, and there is no number to ask about
             over = self.deadline_at and self.deadline_at <= fields.Datetime.now()
             left = over and self.state == "pending" and self.reason in (False, "page_open")
             return Finding("cancelled", "page_left") if left else Finding(None)
-        client, (asked,) = self._paybox_client(), self._paybox_questions(1)
-        reported = self.reason in REPORTED
+        reported = self._paybox_is_reported()
         twin = self._paybox_same_transaction(self.external_ref)
-        if reported and twin:
+        if twin:
             # both were reported in the same moment, and neither saw the other
-            return Finding(None, UNCONFIRMED, f"{self.external_ref}: {twin.name}")
+            return Finding(None, UNCONFIRMED if reported else "", f"{self.external_ref}: {twin.name}")
+        client, (asked,) = self._paybox_client(), self._paybox_questions(1)
+        if not reported:
+            return lambda: _ask_about_payment(client, asked)
         authorisation = self.authorization_code or ""
+        return lambda: _ask_about_report(client, asked, authorisation)
 
-        def run():
-            reply = client.ask(asked)
-            if reply.failure:
-                return Finding(None, UNASKED if reported else "", reply.failure.detail)
-            if reported and reply.answer.code in codes.DIRECT_UNCERTAIN:
-                return Finding(None, UNASKED, _said(reply.answer))  # an error of the platform is no "no"
-            if reported:
-                verdict = direct.conclude_reported(client.merchant, asked, reply.answer, authorisation)
-            else:
-                verdict = direct.conclude_payment(client.merchant, asked, reply.answer)
-            return Finding(verdict.state, verdict.reason, _said(reply.answer), latency=reply.latency)
-
-        return run
+    def _paybox_is_reported(self):
+        """Tell whether a signed message, compared with what was asked, reported this number as paid."""
+        return bool(self.paybox_reported) and self.paybox_reported == self.external_ref
 
     def _paybox_confirm_soon(self):
         """Ask the platform, in this merchant's name and outside any request, for what a message reports."""
@@ -299,7 +315,7 @@ class ServipayOperation(models.Model):
         super()._note_no_news(finding)
         if self.provider != "paybox" or self.reason == before:
             return
-        if self.reason in (UNASKED, UNCONFIRMED):
+        if self._paybox_is_reported():
             self._tell_document(self.state)
         if self.reason == UNCONFIRMED:
             self._document()._servipay_alert("unconfirmed", detail=self.detail or "", key=self.external_ref)
@@ -538,6 +554,25 @@ def _dates(state, reason):
 
 def _said(answer):
     return " ".join(part for part in (answer.code, answer.text, answer.status) if part)
+
+
+def _ask_about_payment(client, asked):
+    reply = client.ask(asked)
+    if reply.failure:
+        return Finding(None, "", reply.failure.detail)
+    verdict = direct.conclude_payment(client.merchant, asked, reply.answer)
+    return Finding(verdict.state, verdict.reason, _said(reply.answer), latency=reply.latency)
+
+
+def _ask_about_report(client, asked, authorisation):
+    """Ask for what was reported as paid: the answer is yes, or it stays open."""
+    reply = client.ask(asked)
+    if reply.failure:
+        return Finding(None, UNASKED, reply.failure.detail)
+    if reply.answer.code in codes.DIRECT_UNCERTAIN:
+        return Finding(None, UNASKED, _said(reply.answer))  # an error of the platform is no "no"
+    verdict = direct.conclude_reported(client.merchant, asked, reply.answer, authorisation)
+    return Finding(verdict.state, verdict.reason, _said(reply.answer), latency=reply.latency)
 
 
 def _cancel_instead(client, inquiry, cancel):

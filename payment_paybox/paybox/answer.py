@@ -3,6 +3,7 @@
 Source: protocols/paybox.md, 3.2 and 3.3.
 """
 
+import re
 from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
 
@@ -58,6 +59,14 @@ class Answer:
         """Whether the customer gave up: the bank's code 17, or 00001 without any attempt."""
         no_attempt = not self.transaction.strip("0")
         return self.error == "00117" or (self.error in ("00001", "00004", "00030") and no_attempt)
+
+    @property
+    def can_be_asked_about(self):
+        """Whether its numbers T and S are such as an inquiry needs."""
+        return all(
+            re.fullmatch(r"[0-9]{1,10}", number, re.ASCII) and number.strip("0")
+            for number in (self.call, self.transaction)
+        )
 
     @property
     def reason(self):

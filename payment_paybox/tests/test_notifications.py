@@ -1,6 +1,7 @@
 """What the platform says, and what pretends to be it."""
 
 import html
+from dataclasses import replace
 from datetime import timedelta
 from unittest.mock import patch
 
@@ -326,6 +327,76 @@ class TestNotifications(PayboxCase):
         self.assertEqual((operation.state, operation.reason), ("pending", "unconfirmed"))
         self.assertIn(twin.name, operation.detail)
         self.assertEqual(self.alerts().mapped("kind"), ["unconfirmed"])
+        operation.deadline_at = "2020-01-01"  # a day later it is still one payment
+        operation._inquire()
+        operation._inquire()
+        twin._inquire()
+        self.assertEqual((operation.state, twin.state), ("unknown", "pending"))
+
+    def test_confirmation_stays_strict_whatever_the_reason_says(self):
+        """The deadline, a cancellation that is refused and a missing key write reasons of their own."""
+        self.simulator.set(merchant="other")
+        self.simulator.attempt(self.page, "ok")
+        self.tell()
+        operation = self.operation(self.tx)
+        operation.authorization_code = "other"
+        self.simulator.charges[0].own = True  # known now, with another authorisation
+        operation._cancel()
+        self.assertEqual(operation.reason, "cancel_refused")
+        operation._inquire()
+        self.assertEqual((operation.state, self.tx.state), ("pending", "pending"))
+        operation.deadline_at = "2020-01-01"
+        operation._inquire()
+        self.assertEqual((operation.state, operation.reason), ("unknown", "overdue"))
+        operation._inquire()
+        self.assertEqual((operation.state, self.tx.state), ("unknown", "pending"))
+
+    def test_answer_that_was_overtaken_settles_nothing(self):
+        """An inquiry about the first attempt is under way while the second one is reported as paid."""
+        self.simulator.attempt(self.page, "pending")
+        self.tell()
+        operation = self.operation(self.tx)
+        late = replace(operation._plan("inquire")(), state="declined", reason="ppps_refused")
+        with patch(CONFIRM):
+            self.simulator.attempt(self.visit(self.tx), "ok")
+            self.tell()
+        operation._apply(late)
+        self.assertEqual((operation.state, operation.reason), ("pending", "confirming"))
+        operation._inquire()
+        self.assertEqual((operation.state, self.tx.state, self.bill.amount_residual), ("approved", "done", 0))
+
+    def test_page_is_not_left_when_it_was_paid_meanwhile(self):
+        operation = self.operation(self.tx)
+        operation.deadline_at = "2020-01-01"
+        late = operation._plan("inquire")
+        self.assertEqual(late.reason, "page_left")
+        with patch(CONFIRM):
+            self.simulator.attempt(self.page, "ok")
+            self.tell()
+        operation._apply(late)
+        self.assertEqual((operation.state, operation.reason), ("pending", "confirming"))
+
+    def test_pending_payment_of_another_amount(self):
+        """It would be settled by an inquiry, which tells no amount."""
+        self.simulator.set(amount=1)
+        self.simulator.attempt(self.page, "pending")
+        self.tell()
+        operation = self.operation(self.tx)
+        self.simulator._charge(self.page, int(operation.external_ref))
+        operation._inquire()
+        self.assertEqual((operation.state, operation.reason), ("unknown", "mismatch"))
+        self.assertEqual(self.alerts().mapped("kind"), ["mismatch"])
+
+    def test_report_that_cannot_be_asked_about(self):
+        """Without its numbers it would wait in silence while the customer may pay again."""
+        for number in ("0", "none"):
+            transaction = self.transaction(self.bill)
+            self.form(transaction)
+            text = f"Mt=12000&Ref={transaction.reference}&Auto=XXXXXX&Erreur=00000&Appel=12&Trans={number}"
+            self.assertEqual(self.send(self.simulator._signed(self.page, text, text)).status_code, 200)
+            operation = self.operation(transaction)
+            self.assertEqual((operation.state, operation.reason), ("unknown", "mismatch"), number)
+        self.assertEqual(len(self.alerts("mismatch")), 2)
 
     def test_known_transaction_pays_nothing_else(self):
         """Who makes the form chooses the names: an old payment's numbers come with a new reference."""

@@ -17,6 +17,8 @@ class Finding:
         "approved"
     :param latency: milliseconds of the last answer, None when there was none
     :param later_attempt: a signed message about a new attempt of the same customer, which overrules a refusal
+    :param about: what was known when the provider was asked (any value); when the operation has learned
+        something else meanwhile, this finding is about something else too
     """
 
     state: str | None
@@ -26,3 +28,4 @@ class Finding:
     mismatches: tuple = ()
     latency: float | None = None
     later_attempt: bool = False
+    about: object = None

@@ -7,7 +7,8 @@ from ..api.masking import Masker, get_logger
 from .actions import open_form
 
 _logger = get_logger(__name__)
-# What messages from outside can cause: whoever can make them must not fill mailboxes. Per kind and company.
+# What messages from outside can cause: whoever can make them must not fill mailboxes. Per kind, provider and
+# company.
 FROM_OUTSIDE = ("unknown_reference", "bad_signature", "mismatch", "unconfirmed", "paid_twice")
 TOLD_PER_HOUR = 20
 
@@ -152,12 +153,12 @@ class ServipayAlert(models.Model):
         users = users.filtered("active") or company._servipay_manager()
         target = {"res_model": document._name, "res_id": document.id} if document else {}
         alert.write({**values, **target, "company_id": company.id, "user_ids": [(6, 0, users.ids)]})
-        if alert._is_one_of_too_many():
-            _logger.warning("too many alerts of one kind: %s is only in the list", alert.id)
-            return alert
-        # who cannot be told must not keep the money from being recorded
-        alert._quietly(lambda: alert._send(users, addresses))
-        alert._schedule(users, document)
+        if not alert._is_one_of_too_many():
+            # who cannot be told must not keep the money from being recorded
+            alert._quietly(lambda: alert._send(users, addresses))
+            alert._schedule(users, document)
+        elif document:
+            alert._schedule(users, document)  # of what Odoo knows somebody is told in any case
         return alert
 
     def _is_one_of_too_many(self):
@@ -165,8 +166,12 @@ class ServipayAlert(models.Model):
         if self.kind not in FROM_OUTSIDE:
             return False
         since = fields.Datetime.now() - timedelta(hours=1)
-        domain = [("kind", "=", self.kind), ("company_id", "=", self.company_id.id)]
-        return self.search_count([*domain, ("create_date", ">", since)]) > TOLD_PER_HOUR
+        domain = [(name, "=", self[name]) for name in ("kind", "provider")]
+        domain += [("company_id", "=", self.company_id.id), ("create_date", ">", since)]
+        many = self.search_count(domain) > TOLD_PER_HOUR
+        if many:
+            _logger.warning("too many alerts of one kind: %s is not sent by e-mail", self.id)
+        return many
 
     def _quietly(self, work):
         """Run ``work`` in a savepoint and tell whether it succeeded; what it raises is logged."""

@@ -590,6 +590,9 @@ class ServipayOperation(models.Model):
         Runs in a transaction of its own (``_apart("_apply", finding)``); applying the same finding twice
         changes nothing."""
         self._lock()
+        if finding.about not in (None, self._subject()):
+            self._ask_anew()
+            return
         state, reason = finding.state, finding.reason
         by = "attempt" if finding.later_attempt else "provider"
         if state == "approved" and finding.mismatches:
@@ -608,6 +611,17 @@ class ServipayOperation(models.Model):
             self._flag_contradiction(finding)
         self._end_overdue()
         self._note_contact(finding)
+
+    def _subject(self):
+        """Return what the provider is asked about now: ``_<provider>_subject`` where it exists."""
+        hook = getattr(self, f"_{self.provider}_subject", None)
+        return hook() if hook else None
+
+    def _ask_anew(self):
+        """Drop an answer about something else than what is known now."""
+        _logger.info("operation %s: an answer was overtaken by news and is asked for again", self.name)
+        if self.state in states.UNSETTLED:
+            self.write({"next_inquiry_at": fields.Datetime.now()})
 
     def _note_contact(self, finding):
         """Keep the terminal's health; a finding without an exchange says nothing about it."""

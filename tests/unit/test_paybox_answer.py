@@ -326,6 +326,21 @@ def test_inquiry_about_a_payment(status, verdict):
 
 
 @pytest.mark.parametrize(
+    ("call", "transaction", "can"),
+    [
+        ("12", "34", True),
+        ("", "34", False),
+        ("12", "0", False),
+        ("12", "none", False),
+        ("1" * 11, "34", False),
+    ],
+)
+def test_numbers_that_can_be_asked_about(call, transaction, can):
+    found = answer.Answer("R", "00000", call=call, transaction=transaction)
+    assert found.can_be_asked_about is can
+
+
+@pytest.mark.parametrize(
     ("change", "confirmed"),
     [
         ({}, True),
