@@ -35,6 +35,13 @@ class TestNotifications(PayboxCase):
         domain = [("provider", "=", "paybox"), *((name, "=", value) for name, value in values.items())]
         return self.env["servipay.notification"].sudo().search(domain)
 
+    def report(self, choice="ok", **settings):
+        """Let the platform report an attempt on the page, with settings of the simulator; the operation."""
+        self.simulator.set(**settings)
+        self.simulator.attempt(self.page, choice)
+        self.tell()
+        return self.operation(self.tx)
+
     def untouched(self):
         """Assert that nothing happened."""
         self.assertEqual((self.tx.state, self.operation(self.tx).state), ("draft", "pending"))
@@ -239,10 +246,7 @@ class TestNotifications(PayboxCase):
 
     def test_nobody_to_confirm_it(self):
         """Nothing is booked meanwhile, the customer need not pay again; it is booked once it is confirmed."""
-        self.simulator.set(direct="garbage")
-        self.simulator.attempt(self.page, "ok")
-        self.tell()
-        operation = self.operation(self.tx)
+        operation = self.report(direct="garbage")
         self.assertEqual((operation.state, operation.reason), ("pending", "unasked"))
         self.assertEqual((self.tx.state, self.bill.amount_residual), ("pending", 120))
         self.assertFalse(self.alerts())
@@ -252,10 +256,7 @@ class TestNotifications(PayboxCase):
         self.assertEqual((operation.state, self.tx.state, self.bill.amount_residual), ("approved", "done", 0))
 
     def test_never_confirmed_is_for_a_person(self):
-        self.simulator.set(merchant="other")
-        self.simulator.attempt(self.page, "ok")
-        self.tell()
-        operation = self.operation(self.tx)
+        operation = self.report(merchant="other")
         operation.write({"deadline_at": "2020-01-01", "next_inquiry_at": "2020-01-01"})
         self.env.flush_all()
         self.env["servipay.operation"]._cron_settle()
@@ -282,10 +283,7 @@ class TestNotifications(PayboxCase):
 
     def test_second_payment_waits_for_the_first(self):
         """While it is not known what the first is worth, the second must not take its place."""
-        self.simulator.set(direct="garbage")
-        self.simulator.attempt(self.page, "ok")
-        self.tell()
-        operation = self.operation(self.tx)
+        operation = self.report(direct="garbage")
         first = operation.external_ref
         self.simulator.set(merchant="other")
         paid = self.simulator.charges[:]
@@ -303,10 +301,7 @@ class TestNotifications(PayboxCase):
 
     def test_refusal_says_nothing_about_what_was_reported_as_paid(self):
         """Whoever can make messages could else make a payment that is being confirmed look refused."""
-        self.simulator.set(direct="garbage")
-        self.simulator.attempt(self.page, "ok")
-        self.tell()
-        operation = self.operation(self.tx)
+        operation = self.report(direct="garbage")
         self.simulator._refuse(self.page, "00151", int(operation.external_ref))
         self.assertEqual(self.tell().status_code, 200)
         self.assertEqual((operation.state, operation.reason), ("pending", "unasked"))
@@ -315,10 +310,7 @@ class TestNotifications(PayboxCase):
 
     def test_two_reports_of_one_transaction_at_once(self):
         """Neither saw the other when it was taken: neither is booked, and somebody looks."""
-        self.simulator.set(direct="garbage")
-        self.simulator.attempt(self.page, "ok")
-        self.tell()
-        operation = self.operation(self.tx)
+        operation = self.report(direct="garbage")
         other = self.transaction(self.invoice())
         self.form(other)
         twin = self.operation(other)
@@ -335,10 +327,7 @@ class TestNotifications(PayboxCase):
 
     def test_confirmation_stays_strict_whatever_the_reason_says(self):
         """The deadline, a cancellation that is refused and a missing key write reasons of their own."""
-        self.simulator.set(merchant="other")
-        self.simulator.attempt(self.page, "ok")
-        self.tell()
-        operation = self.operation(self.tx)
+        operation = self.report(merchant="other")
         operation.authorization_code = "other"
         self.simulator.charges[0].own = True  # known now, with another authorisation
         operation._cancel()
@@ -353,9 +342,7 @@ class TestNotifications(PayboxCase):
 
     def test_answer_that_was_overtaken_settles_nothing(self):
         """An inquiry about the first attempt is under way while the second one is reported as paid."""
-        self.simulator.attempt(self.page, "pending")
-        self.tell()
-        operation = self.operation(self.tx)
+        operation = self.report("pending")
         late = replace(operation._plan("inquire")(), state="declined", reason="ppps_refused")
         with patch(CONFIRM):
             self.simulator.attempt(self.visit(self.tx), "ok")
@@ -378,10 +365,7 @@ class TestNotifications(PayboxCase):
 
     def test_pending_payment_of_another_amount(self):
         """It would be settled by an inquiry, which tells no amount."""
-        self.simulator.set(amount=1)
-        self.simulator.attempt(self.page, "pending")
-        self.tell()
-        operation = self.operation(self.tx)
+        operation = self.report("pending", amount=1)
         self.simulator._charge(self.page, int(operation.external_ref))
         operation._inquire()
         self.assertEqual((operation.state, operation.reason), ("unknown", "mismatch"))
