@@ -21,7 +21,7 @@ class PayboxController(http.Controller):
     )
     def paybox_notification(self, **_ignored):
         """Store what the platform reports, acknowledge it at once, apply it afterwards."""
-        notification = self._receive()
+        notification = self._receive(at_once=False)
         if notification is None:
             # the platform sends the merchant a mail about this: that is how a changed key is noticed
             return request.make_response("signature", status=403)
@@ -36,11 +36,11 @@ class PayboxController(http.Controller):
             notification._apply_once()
         return request.redirect("/payment/status")
 
-    def _receive(self):
+    def _receive(self, at_once=True):
         """Return the stored message of this request, None when the platform did not sign it."""
         query = request.httprequest.query_string
         if len(query) > MAX_QUERY:
             return None
         # nobody is logged in: what the platform reports is written by the system, not in a visitor's name
         inbox = request.env(user=SUPERUSER_ID, su=True)["servipay.notification"]
-        return inbox._paybox_receive(query.decode("latin-1"), request.httprequest)
+        return inbox._paybox_receive(query.decode("latin-1"), request.httprequest, at_once)

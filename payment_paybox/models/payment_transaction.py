@@ -139,7 +139,7 @@ class PaymentTransaction(models.Model):
     def _paybox_find(self, reference):
         """Return the transaction that a platform's reference stands for (empty when there is none)."""
         # references are unique: the provider is looked at afterwards, without a join
-        found = self.search([("reference", "=", reference)], limit=1)
+        found = self.search_fetch([("reference", "=", reference)], ["provider_id", "company_id"], limit=1)
         found = found.filtered(lambda one: one.provider_code == "paybox")
         number = re.fullmatch(r"TX-(\d{1,9})(-.*)?", reference, re.ASCII)
         if found or not number:

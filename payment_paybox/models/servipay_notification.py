@@ -4,6 +4,7 @@ import time
 from odoo import api, models
 
 from odoo.addons.paypercloud_servipay.api.masking import get_logger
+from odoo.addons.paypercloud_servipay.models.lean import lean
 from odoo.addons.paypercloud_servipay.models.own_transaction import in_own_transaction
 
 from ..paybox import answer as answers
@@ -26,11 +27,12 @@ class ServipayNotification(models.Model):
     # ------------------------------------------------------------------
 
     @api.model
-    def _paybox_receive(self, query, http_request):
+    def _paybox_receive(self, query, http_request, at_once=True):
         """Return the stored message of a raw query string, None when the platform did not sign it.
 
         :param query: text as received, one character per byte
         :param http_request: werkzeug's request, for its address and path
+        :param at_once: see ``_receive``
         """
         transaction = self._paybox_guess(query)
         signed = self._paybox_signed(query, transaction)
@@ -41,7 +43,7 @@ class ServipayNotification(models.Model):
         transaction.provider_id._paybox_note_source(common["source"])
         key, event = _key_and_event(signed)
         common.update(company_id=transaction.company_id.id, event=event, raw_query=query)
-        return self.browse(self._receive("paybox", key, True, **common))
+        return self.browse(self._receive("paybox", key, True, at_once, **common))
 
     def _paybox_verify_again(self):
         """Return the key of a message that one of today's keys signed, "" for any other."""
@@ -54,12 +56,17 @@ class ServipayNotification(models.Model):
         return signed_part(query, provider._paybox_public_keys(), SIGNATURE, leading=0)
 
     def _paybox_guess(self, query):
-        """Return the transaction that an unverified query speaks of: it decides whose keys count."""
+        """Return the transaction that an unverified query speaks of: it decides whose keys count.
+
+        Only what is needed is read: the platform waits, and whoever forges messages must not cost much."""
+        transactions = lean(self.env["payment.transaction"].sudo())
         try:
             answer = answers.read(query.rpartition(f"&{SIGNATURE}=")[0])
         except ProtocolError:
-            return self.env["payment.transaction"].sudo()
-        return self.env["payment.transaction"].sudo()._paybox_find(answer.reference)
+            return transactions
+        transaction = transactions._paybox_find(answer.reference)
+        transaction.provider_id.fetch(["paybox_public_keys", "paybox_addresses"])
+        return transaction
 
     def _paybox_refuse(self, query, transaction, common):
         provider = transaction.provider_id.id

@@ -12,7 +12,7 @@ from ..api.masking import Masker, get_logger
 from ..compat import check_access
 from .access import check_manager
 from .inbox import apply_soon
-from .own_transaction import in_own_transaction, purge
+from .own_transaction import after_commit, in_own_transaction, purge
 
 _logger = get_logger(__name__)
 
@@ -109,12 +109,14 @@ class ServipayNotification(models.Model):
     # ------------------------------------------------------------------
 
     @api.model
-    def _receive(self, provider, dedupe_key, verified, **values):
+    def _receive(self, provider, dedupe_key, verified, at_once=True, **values):
         """Store a message before it is acknowledged and return its id (False when it is not kept).
 
         :param provider: short name; ``_<provider>_apply_notification`` will be called to apply it
         :param dedupe_key: text that is the same for copies of the same message, and for nothing else
         :param verified: whether the provider's signature or secret was checked on the raw bytes
+        :param at_once: stored for good when this returns; else by the commit of the caller's request, which
+            Odoo makes before it answers: one connection and one commit less, for ``_apply_soon`` only
         :param values: company_id, event, method, path, raw_query, raw_body (text as received), source
         """
         if not verified:
@@ -129,7 +131,16 @@ class ServipayNotification(models.Model):
             state="received" if verified else "rejected",
             next_attempt_at=fields.Datetime.now() + JOB_AFTER if verified else False,
         )
-        return in_own_transaction(self.env, lambda env: env["servipay.notification"]._insert_once(values))
+        known = False if at_once or not verified else self._insert_here(values)
+        return known or in_own_transaction(self.env, lambda env: env[self._name]._insert_once(values))
+
+    def _insert_here(self, values):
+        """Insert the row in the caller's transaction and return its id; False when another one is at it."""
+        try:
+            with self.env.cr.savepoint(flush=False):
+                return self._insert_once(values)
+        except psycopg2.errors.SerializationFailure:
+            return False  # a copy was stored since this request began: Odoo would run all of it again
 
     def _insert_once(self, values):
         """Insert the row, or count one more copy of it; never an error between two that come at once."""
@@ -182,9 +193,10 @@ class ServipayNotification(models.Model):
         return True
 
     def _apply_soon(self):
-        """Apply one message in the background, once the caller has acknowledged it."""
+        """Apply one message in the background, once the caller's transaction is committed."""
         self.ensure_one()
-        apply_soon(self.env, self.id, apply_notification)
+        number = self.id
+        after_commit(self.env, lambda env: apply_soon(env, number, apply_notification))
 
     def _apply_locked(self, replay):
         self.env.cr.execute(

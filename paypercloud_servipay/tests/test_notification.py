@@ -180,3 +180,28 @@ class TestNotificationCommitted(CommittedCase):
             self.assertEqual(
                 (len(notification), notification.copies, notification.state), (1, 8, "processed")
             )
+
+    def test_stored_by_the_commit_of_the_request(self):
+        """One that is applied soon is stored by the request itself: gone with it, there with it."""
+        found = [("dedupe_key", "=", "here")]
+        for commit in (False, True):
+            with self.environment() as env:
+                env["servipay.notification"]._receive(
+                    "test", "here", True, at_once=False, company_id=self.company.id
+                )
+                self.assertEqual(self.count("servipay.notification", found), 0)
+                if commit:
+                    env.cr.commit()
+            self.assertEqual(self.count("servipay.notification", found), int(commit))
+
+    def test_copy_of_another_request_is_counted_not_an_error(self):
+        """A copy was stored since this request began: Odoo would run all of the request again."""
+        values = {"at_once": False, "company_id": self.company.id}
+        with self.environment() as early, self.environment() as env:
+            early.cr.execute("SELECT 1")
+            first = env["servipay.notification"]._receive("test", "both", True, **values)
+            env.cr.commit()
+            self.assertEqual(early["servipay.notification"]._receive("test", "both", True, **values), first)
+            early.cr.commit()
+        with self.environment() as env:
+            self.assertEqual(env["servipay.notification"].browse(first).copies, 2)
