@@ -148,6 +148,9 @@ class PayboxClient:
         seconds = int(time.time()) % direct.MAX_QUESTION
         reply = self.ask(direct.Question("inquiry", seconds, self.date(), "1", "1"))
         if reply.failure:
+            if self.confirms:
+                words = _("PPPS could not be asked: no payment can be confirmed, none will be booked (%s).")
+                return "danger", words % reply.failure.detail
             return "warning", _("PPPS (refunds, captures) could not be asked: %s", reply.failure.detail)
         if reply.answer.code in ("00015", "00018", "00000"):
             return "success", _("PPPS (refunds, captures) lets this merchant in.")

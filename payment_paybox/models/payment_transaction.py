@@ -219,7 +219,9 @@ class PaymentTransaction(models.Model):
         return True
 
     def _servipay_follow_page(self, operation, state):
-        """Tell once when what was given up counts after all."""
+        """Know the payment by the number that counts; tell once when what was given up counts after all."""
+        if state == "approved" and self.provider_code == "paybox" and operation.external_ref:
+            self.provider_reference = operation.external_ref
         result = super()._servipay_follow_page(operation, state)
         if state == "approved" and operation.paybox_late:
             self._servipay_alert("late_success")

@@ -1,7 +1,7 @@
 import hashlib
 import time
 
-from odoo import api, models
+from odoo import api, fields, models
 
 from odoo.addons.paypercloud_servipay.api.masking import get_logger
 from odoo.addons.paypercloud_servipay.models.lean import lean
@@ -21,6 +21,13 @@ class ServipayNotification(models.Model):
     """What the platform reports about attempts on its page."""
 
     _inherit = "servipay.notification"
+
+    paybox_transaction = fields.Char(
+        "Reported as paid",
+        readonly=True,
+        index="btree_not_null",
+        help="Number of the transaction that this message reports as paid. A number pays one thing only.",
+    )
 
     # ------------------------------------------------------------------
     # Receive
@@ -85,7 +92,7 @@ class ServipayNotification(models.Model):
 
     def _paybox_apply_notification(self):
         """Apply one message, under its lock; tells whether it changed anything."""
-        answer = answers.read(self.raw_query.rpartition(f"&{SIGNATURE}=")[0])
+        answer = self._paybox_answer()
         transaction = self.env["payment.transaction"]._paybox_find(answer.reference)
         if not transaction:
             return self._paybox_tell_orphan(answer)
@@ -95,9 +102,19 @@ class ServipayNotification(models.Model):
             operation._lock()
         transaction._servipay_lock()
         self.write({"company_id": transaction.company_id.id})
+        self._paybox_remember(answer)
         changed = transaction._paybox_learn(answer)
         self.operation_id = transaction._servipay_operation()
         return changed
+
+    def _paybox_remember(self, answer):
+        """Remember the number of what is reported as paid, whatever becomes of it."""
+        if answer.outcome == "accepted" and answer.can_be_asked_about:
+            self.paybox_transaction = answer.transaction
+
+    def _paybox_answer(self):
+        """Return what a stored message says; ProtocolError when it cannot be read."""
+        return answers.read(self.raw_query.rpartition(f"&{SIGNATURE}=")[0])
 
     def _paybox_follow_notification(self):
         """Ask about what was reported as paid."""
@@ -107,6 +124,7 @@ class ServipayNotification(models.Model):
         """A payment of something that Odoo does not know: nothing is booked, every company is told."""
         if answer.outcome not in ("accepted", "pending", "unclear"):
             return False
+        self._paybox_remember(answer)
         providers = self.env["payment.provider"].search(
             [("code", "=", "paybox"), ("state", "!=", "disabled")]
         )

@@ -16,6 +16,7 @@ INQUIRE_AFTER = timedelta(hours=6)  # a pending payment takes hours or days
 PENDING_FOR = timedelta(days=30)
 LONG_AGO = timedelta(hours=1)  # after that a request is not on its way any more
 QUESTIONS = 3  # at most, in one step
+CANDIDATES = 8  # further numbers that were reported for one payment, asked about in one inquiry
 # A payment that a message reports is one when the platform says so to this merchant too:
 CONFIRMING = "confirming"  # it is about to be asked
 UNASKED = "unasked"  # it could not be asked yet
@@ -220,6 +221,24 @@ class ServipayOperation(models.Model):
             limit=1,
         )
 
+    def _paybox_twin(self, number):
+        """Return the name of something else that a transaction number was reported for, "" for nothing.
+
+        Second payments, and payments of what Odoo does not know, count too: a number pays one thing."""
+        operation = self._paybox_same_transaction(number)
+        if operation:
+            return operation.name
+        message = self.env["servipay.notification"].search(
+            [
+                ("provider", "=", "paybox"),
+                ("paybox_transaction", "=", number),
+                ("company_id", "in", (False, self.company_id.id)),
+                ("operation_id", "!=", self.id),
+            ],
+            limit=1,
+        )
+        return (message.operation_id.name or _("another message")) if message else ""
+
     def _paybox_note_attempt(self, answer):
         """Keep what a further refused attempt said; the state stays."""
         self._keep_facts(self._paybox_finding(answer))
@@ -288,16 +307,50 @@ class ServipayOperation(models.Model):
             over = self.deadline_at and self.deadline_at <= fields.Datetime.now()
             left = over and self.state == "pending" and self.reason in (False, "page_open")
             return Finding("cancelled", "page_left") if left else Finding(None)
-        reported = self._paybox_is_reported()
-        twin = self._paybox_same_transaction(self.external_ref)
+        if self._paybox_is_reported():
+            return self._paybox_report_plan()
+        twin = self._paybox_twin(self.external_ref)
         if twin:
-            # both were reported in the same moment, and neither saw the other
-            return Finding(None, UNCONFIRMED if reported else "", f"{self.external_ref}: {twin.name}")
+            return Finding(None, "", f"{self.external_ref}: {twin}")
         client, (asked,) = self._paybox_client(), self._paybox_questions(1)
-        if not reported:
-            return lambda: _ask_about_payment(client, asked)
-        authorisation = self.authorization_code or ""
-        return lambda: _ask_about_report(client, asked, authorisation)
+        return lambda: _ask_about_payment(client, asked)
+
+    def _paybox_report_plan(self):
+        """Ask for what is reported as paid, and after a "no" for whatever else was reported for it."""
+        current, asked = self.external_ref, []
+        twin = self._paybox_twin(current)
+        if not twin:
+            (question,) = self._paybox_questions(1)
+            asked.append((question, self.authorization_code or "", {}))
+        if self.reason == UNCONFIRMED:
+            asked += self._paybox_candidates()
+        if not asked:
+            # both were reported in the same moment, and neither saw the other
+            return Finding(None, UNCONFIRMED, f"{current}: {twin}")
+        client = self._paybox_client()
+        return lambda: _ask_about_reports(client, asked)
+
+    def _paybox_candidates(self):
+        """Return [(question, authorisation, facts)] of what else was reported, each compared like the first.
+
+        A message that came after the platform's "no" has taken the place of the one before, and either may be
+        the customer's own."""
+        messages = self.env["servipay.notification"].search(
+            [("operation_id", "=", self.id), ("paybox_transaction", "not in", (False, self.external_ref))],
+            order="id",
+        )
+        others = list({message.paybox_transaction: message for message in messages}.values())
+        if len(others) > CANDIDATES:
+            # whoever sends many must not push the true one out of sight: the oldest and the newest
+            others = others[: CANDIDATES // 2] + others[-CANDIDATES // 2 :]
+        found = []
+        for answer in (message._paybox_answer() for message in others):
+            if not self._paybox_differences(answer) and not self._paybox_twin(answer.transaction):
+                (question,) = self._paybox_questions(1)
+                question = replace(question, call=answer.call, transaction=answer.transaction)
+                facts = {**self._paybox_facts(answer), "paybox_reported": answer.transaction}
+                found.append((question, answer.authorisation, facts))
+        return found
 
     def _paybox_is_reported(self):
         """Tell whether a signed message, compared with what was asked, reported this number as paid."""
@@ -313,11 +366,12 @@ class ServipayOperation(models.Model):
         """Let the transaction wait, visibly, when a reported payment was not confirmed at once."""
         before = self.reason
         super()._note_no_news(finding)
-        if self.provider != "paybox" or self.reason == before:
+        if self.provider != "paybox":
             return
-        if self._paybox_is_reported():
+        if self._paybox_is_reported() and self.reason != before:
             self._tell_document(self.state)
-        if self.reason == UNCONFIRMED:
+        if before == self.reason == UNCONFIRMED:
+            # the second "no", a minute later: a platform may not find at once what it has just reported
             self._document()._servipay_alert("unconfirmed", detail=self.detail or "", key=self.external_ref)
 
     def _paybox_movement_inquiry(self):
@@ -562,6 +616,19 @@ def _ask_about_payment(client, asked):
         return Finding(None, "", reply.failure.detail)
     verdict = direct.conclude_payment(client.merchant, asked, reply.answer)
     return Finding(verdict.state, verdict.reason, _said(reply.answer), latency=reply.latency)
+
+
+def _ask_about_reports(client, asked):
+    """Ask for each of [(question, authorisation, facts)] until one is confirmed; the first answer else."""
+    first = None
+    for question, authorisation, facts in asked:
+        finding = _ask_about_report(client, question, authorisation)
+        if finding.state == "approved":
+            return replace(finding, values=facts)
+        first = first or finding
+        if finding.reason == UNASKED:
+            break
+    return first
 
 
 def _ask_about_report(client, asked, authorisation):

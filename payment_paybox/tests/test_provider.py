@@ -87,8 +87,12 @@ class TestProvider(PayboxCase):
         )
         with mute_logger(CLIENT):
             result = self.provider.action_paybox_check()["params"]
+            found = self.provider._paybox_client()._check_direct()
+            self.provider.paybox_confirm = False
+            without = self.provider._paybox_client()._check_direct()
         self.assertEqual(result["type"], "danger")
         self.assertIn("could not be opened", result["message"])
+        self.assertEqual((found[0], without[0]), ("danger", "warning"), "without PPPS nothing is confirmed")
 
     def test_secrets_are_sealed_again(self):
         self.company._servipay_seal_again()

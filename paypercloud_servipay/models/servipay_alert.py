@@ -38,6 +38,7 @@ class ServipayAlert(models.Model):
             ("late_success", "Paid after a cancellation"),
             ("paid_twice", "Paid twice"),
             ("pending_long", "Pending for long"),
+            ("too_many", "Many alerts"),
         ],
         required=True,
         readonly=True,
@@ -123,6 +124,11 @@ class ServipayAlert(models.Model):
                 "The payment of {amount} for “{reference}” has been pending for long ({detail}). Nothing was "
                 "booked. Look at the provider's back office."
             ),
+            "too_many": _(
+                "More than {number} alerts of one kind came within an hour ({detail}): somebody may be "
+                "sending made-up messages. Further ones of this hour are not sent by e-mail. Look through "
+                "the list of alerts, and compare what was really paid with the provider's back office."
+            ).replace("{number}", str(TOLD_PER_HOUR)),
         }
 
     # ------------------------------------------------------------------
@@ -157,9 +163,26 @@ class ServipayAlert(models.Model):
             # who cannot be told must not keep the money from being recorded
             alert._quietly(lambda: alert._send(users, addresses))
             alert._schedule(users, document)
-        elif document:
+            return alert
+        alert._tell_of_many(users, addresses)
+        if document:
             alert._schedule(users, document)  # of what Odoo knows somebody is told in any case
         return alert
+
+    def _tell_of_many(self, users, addresses):
+        """Tell once an hour that there are more than are sent."""
+        hour = fields.Datetime.now().strftime("%Y-%m-%d %H")
+        told = self.with_context(lang=users[:1].lang)
+        titles = dict(told._fields["kind"]._description_selection(told.env))
+        self._raise_once(
+            f"too_many:{self.kind}:{self.provider}:{self.company_id.id}:{hour}",
+            "too_many",
+            self.company_id,
+            users,
+            addresses,
+            provider=self.provider,
+            detail=titles[self.kind],
+        )
 
     def _is_one_of_too_many(self):
         """Tell whether so many of this kind were raised within the hour that the list has to do."""
@@ -170,7 +193,7 @@ class ServipayAlert(models.Model):
         domain += [("company_id", "=", self.company_id.id), ("create_date", ">", since)]
         many = self.search_count(domain) > TOLD_PER_HOUR
         if many:
-            _logger.warning("too many alerts of one kind: %s is not sent by e-mail", self.id)
+            _logger.info("too many alerts of one kind: %s is not sent by e-mail", self.id)
         return many
 
     def _quietly(self, work):

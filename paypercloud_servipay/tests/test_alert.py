@@ -6,6 +6,7 @@ from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
+from ..models.servipay_alert import TOLD_PER_HOUR
 from .common import ApiCase
 
 
@@ -28,6 +29,17 @@ class TestAlert(ApiCase):
         self.assertFalse(self.tell())
         self.assertTrue(self.tell("other"))
         self.assertEqual(self.mails(), ["manager@example.com"] * 2)
+
+    def test_flood_is_told_in_one_mail(self):
+        """Messages from outside must not fill a mailbox, nor keep it from being told that there are more."""
+        self.manager.email = "manager@example.com"
+        alerts = [self.tell(f"k{number}") for number in range(TOLD_PER_HOUR + 3)]
+        self.assertTrue(all(alerts))
+        self.assertEqual(len(self.mails()), TOLD_PER_HOUR + 1)
+        many = self.env["servipay.alert"].search([("kind", "=", "too_many")])
+        self.assertEqual(many.detail, "Differs from what was asked")
+        self.assertIn("More than 20 alerts", many.explanation)
+        self.assertEqual(many.user_ids, self.manager)
 
     def test_without_anybody_the_companys_person_is_told(self):
         alert = self.tell()

@@ -184,24 +184,23 @@ class TestNotificationCommitted(CommittedCase):
     def test_stored_by_the_commit_of_the_request(self):
         """One that is applied soon is stored by the request itself: gone with it, there with it."""
         found = [("dedupe_key", "=", "here")]
-        for commit in (False, True):
-            with self.environment() as env:
-                env["servipay.notification"]._receive(
-                    "test", "here", True, at_once=False, company_id=self.company.id
-                )
-                self.assertEqual(self.count("servipay.notification", found), 0)
-                if commit:
-                    env.cr.commit()
-            self.assertEqual(self.count("servipay.notification", found), int(commit))
+        values = {"at_once": False, "company_id": self.company.id}
+        with self.environment() as env:  # rolled back, like a request that failed
+            env["servipay.notification"]._receive("test", "here", True, **values)
+        self.assertEqual(self.count("servipay.notification", found), 0)
+        with self.registry.cursor() as cr:
+            self.env_on(cr)["servipay.notification"]._receive("test", "here", True, **values)
+            self.assertEqual(self.count("servipay.notification", found), 0)
+        self.assertEqual(self.count("servipay.notification", found), 1)
 
     def test_copy_of_another_request_is_counted_not_an_error(self):
         """A copy was stored since this request began: Odoo would run all of the request again."""
         values = {"at_once": False, "company_id": self.company.id}
-        with self.environment() as early, self.environment() as env:
-            early.cr.execute("SELECT 1")
-            first = env["servipay.notification"]._receive("test", "both", True, **values)
-            env.cr.commit()
-            self.assertEqual(early["servipay.notification"]._receive("test", "both", True, **values), first)
-            early.cr.commit()
+        with self.registry.cursor() as early:
+            early.execute("SELECT 1")
+            with self.registry.cursor() as cr:
+                first = self.env_on(cr)["servipay.notification"]._receive("test", "both", True, **values)
+            copy = self.env_on(early)["servipay.notification"]._receive("test", "both", True, **values)
+        self.assertEqual(copy, first)
         with self.environment() as env:
             self.assertEqual(env["servipay.notification"].browse(first).copies, 2)
