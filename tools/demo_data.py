@@ -182,14 +182,14 @@ def configure_paybox(facts, accountant):
             "paybox_host": facts["url"],
             "paybox_backup_host": state["backup"],
             "paybox_direct_host": facts["url"],
-            "paybox_allow_private": True,
+            "servipay_allow_private": True,
             "paybox_site": "1999888",
             "paybox_rank": "32",
             "paybox_identifier": "110647233",
             "paybox_key_test": "0123456789ABCDEF" * 8,
             "paybox_public_keys": fetch(f"{facts['url']}/_simulator/key.pem"),
             "paybox_email": "bonjour@example.com",
-            "paybox_alert_user_ids": [(6, 0, accountant.ids)],
+            "servipay_alert_user_ids": [(6, 0, accountant.ids)],
             "state": "test",
             "is_published": True,
         }
@@ -201,6 +201,35 @@ def configure_paybox(facts, accountant):
     env.ref("payment.payment_method_card").active = True
 
 
+def configure_ogone(facts, accountant):
+    """Let them pay by PayPal on the Ogone simulator's page: cards are Paybox's here."""
+    provider = env["payment.provider"].search(
+        [("code", "=", "ogone"), ("company_id", "=", company.id)], limit=1
+    )
+    method = env.ref("payment.payment_method_paypal")
+    provider.write(
+        {
+            "ogone_brand": "custom",
+            "ogone_base_url": facts["url"],
+            "servipay_allow_private": True,
+            "ogone_pspid": "servipay",
+            "ogone_userid": "servipay-api",
+            "ogone_password": "Simulator-2026",
+            "ogone_shakey_in": "Sim-in.Page-2026!",
+            "ogone_shakey_in_directlink": "Sim-in.Direct-2026",
+            "ogone_shakey_out": "Sim-out.Back-2026",
+            "servipay_alert_user_ids": [(6, 0, accountant.ids)],
+            "payment_method_ids": [(6, 0, method.ids)],
+            "state": "test",
+            "is_published": True,
+        }
+    )
+    provider.journal_id = env["account.journal"].search(
+        [("type", "=", "bank"), ("company_id", "=", company.id)], limit=1
+    )
+    method.active = True
+
+
 make_company()
 customer = make_people()
 make_shop()
@@ -210,5 +239,8 @@ if "paypercloud_servipay" in SIMULATORS:
 if "payment_paybox" in SIMULATORS:
     accountant = env["res.users"].search([("login", "=", "accountant")])
     configure_paybox(SIMULATORS["payment_paybox"], accountant)
+if "payment_ogone" in SIMULATORS:
+    accountant = env["res.users"].search([("login", "=", "accountant")])
+    configure_ogone(SIMULATORS["payment_ogone"], accountant)
 env.cr.commit()
 print("done")

@@ -2,4 +2,3 @@ from . import payment_provider
 from . import payment_transaction
 from . import servipay_notification
 from . import servipay_operation
-from . import res_company

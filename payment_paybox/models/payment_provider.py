@@ -5,10 +5,9 @@ from zoneinfo import ZoneInfo
 
 from odoo import _, api, fields, models
 from odoo.exceptions import UserError, ValidationError
-from odoo.fields import NO_ACCESS
 
-from odoo.addons.paypercloud_servipay.api.masking import Masker, get_logger
-from odoo.addons.paypercloud_servipay.models.http_client import Connection, HttpClient
+from odoo.addons.paypercloud_servipay.api.masking import get_logger
+from odoo.addons.paypercloud_servipay.models.servipay_secrets import is_set, sealed, secret
 
 from ..controllers.main import NOTIFICATION, RETURN
 from ..paybox import keys
@@ -32,7 +31,8 @@ OWN = {"copy": False}
 
 
 class PaymentProvider(models.Model):
-    _inherit = "payment.provider"
+    _name = "payment.provider"
+    _inherit = ["servipay.payment.provider", "payment.provider"]
 
     code = fields.Selection(selection_add=[("paybox", "Paybox")], ondelete={"paybox": "set default"})
     paybox_brand = fields.Selection(
@@ -48,12 +48,6 @@ class PaymentProvider(models.Model):
     paybox_host = fields.Char("Page host", groups="base.group_system", **OWN)
     paybox_backup_host = fields.Char("Backup host", groups="base.group_system", **OWN)
     paybox_direct_host = fields.Char("PPPS host", groups="base.group_system", **OWN)
-    paybox_allow_private = fields.Boolean(
-        "Allow addresses inside the network",
-        groups="base.group_system",
-        help="For a simulator: private and loopback addresses, and http. Never needed for the real platform.",
-        **OWN,
-    )
     paybox_site = fields.Char("Site", required_if_provider="paybox", help="Seven digits (PBX_SITE).", **OWN)
     paybox_rank = fields.Char(
         "Rank", required_if_provider="paybox", help="Two or three digits (PBX_RANG).", **OWN
@@ -61,34 +55,21 @@ class PaymentProvider(models.Model):
     paybox_identifier = fields.Char(
         "Identifier", required_if_provider="paybox", help="One to nine digits (PBX_IDENTIFIANT).", **OWN
     )
-    paybox_key_test = fields.Char(
+    paybox_key_test = secret(
         "HMAC key (test)",
-        compute="_compute_paybox_secrets",
-        inverse="_inverse_paybox_key_test",
-        groups="base.group_system",
         help="Made in the back office of the pre-production platform. It can be replaced, never read.",
     )
-    paybox_key = fields.Char(
+    paybox_key_test_sealed, paybox_key_test_set = sealed(), is_set()
+    paybox_key = secret(
         "HMAC key (production)",
-        compute="_compute_paybox_secrets",
-        inverse="_inverse_paybox_key",
-        groups="base.group_system",
         help="Made in the back office of the production platform. It can be replaced, never read.",
     )
-    paybox_password = fields.Char(
+    paybox_key_sealed, paybox_key_set = sealed(), is_set()
+    paybox_password = secret(
         "PPPS password (CLE)",
-        compute="_compute_paybox_secrets",
-        inverse="_inverse_paybox_password",
-        groups="base.group_system",
         help="Only for contracts whose PPPS requests are authenticated by a password.",
     )
-    # unreadable by RPC for everybody, administrators included
-    paybox_key_test_sealed = fields.Char(groups=NO_ACCESS, copy=False)
-    paybox_key_sealed = fields.Char(groups=NO_ACCESS, copy=False)
-    paybox_password_sealed = fields.Char(groups=NO_ACCESS, copy=False)
-    paybox_key_test_set = fields.Boolean(compute="_compute_paybox_secrets_set", compute_sudo=True)
-    paybox_key_set = fields.Boolean(compute="_compute_paybox_secrets_set", compute_sudo=True)
-    paybox_password_set = fields.Boolean(compute="_compute_paybox_secrets_set", compute_sudo=True)
+    paybox_password_sealed, paybox_password_set = sealed(), is_set()
     paybox_page = fields.Selection(
         [
             ("current", "Current page"),
@@ -158,45 +139,24 @@ class PaymentProvider(models.Model):
         "(PPPS): it signs the messages of all its merchants, and of its test platform, with one key. Only "
         "switch it off when your contract has no PPPS.",
     )
-    paybox_alert_user_ids = fields.Many2many(
-        "res.users", "paybox_alert_user_rel", string="Alerts to", domain=[("share", "=", False)]
-    )
-    paybox_alert_emails = fields.Char("Alerts also to", help="E-mail addresses, separated by commas.")
     paybox_addresses = fields.Char(
         "Expected IP addresses",
         help="Of the platform's notifications, separated by commas. Others are only noted in the server "
         "log: the platform's addresses change, and the signature decides.",
     )
-    paybox_pending_days = fields.Integer("Alert for pending payments after (days)", default=3)
 
     # ------------------------------------------------------------------
     # Compute
     # ------------------------------------------------------------------
 
-    def _compute_paybox_secrets(self):
-        # write only: a secret never goes back to a browser
-        for name in SECRETS:
-            self[name] = False
+    @api.model
+    def _servipay_secrets(self):
+        return (*super()._servipay_secrets(), *SECRETS)
 
-    @api.depends(*(f"{name}_sealed" for name in SECRETS))
-    def _compute_paybox_secrets_set(self):
-        for provider in self:
-            for name in SECRETS:
-                provider[f"{name}_set"] = bool(provider[f"{name}_sealed"])
-
-    def _inverse_paybox_key_test(self):
-        self._paybox_seal("paybox_key_test", self._paybox_checked_key)
-
-    def _inverse_paybox_key(self):
-        self._paybox_seal("paybox_key", self._paybox_checked_key)
-
-    def _inverse_paybox_password(self):
-        self._paybox_seal("paybox_password", self._paybox_checked_password)
-
-    def _paybox_seal(self, name, check):
-        box = self.env["servipay.secret.box"]
-        for provider in self.filtered(name):
-            provider.sudo()[f"{name}_sealed"] = box._seal(check(provider[name].strip()))
+    def _servipay_check_secret(self, name, value):
+        if name in ("paybox_key_test", "paybox_key"):
+            return self._paybox_checked_key(value)
+        return self._paybox_checked_password(value) if name == "paybox_password" else value
 
     def _paybox_checked_key(self, key):
         try:
@@ -282,7 +242,7 @@ class PaymentProvider(models.Model):
                 ) from error
 
     @api.constrains(
-        "paybox_capture_days", "paybox_page_seconds", "paybox_exemption_ceiling", "paybox_pending_days"
+        "paybox_capture_days", "paybox_page_seconds", "paybox_exemption_ceiling", "servipay_pending_days"
     )
     def _check_paybox_ranges(self):
         for provider in self:
@@ -292,22 +252,10 @@ class PaymentProvider(models.Model):
                 raise ValidationError(_("The payment page stays open for 60 to 86400 seconds."))
             if not 0 <= provider.paybox_exemption_ceiling <= 30:
                 raise ValidationError(_("An exemption can be asked for up to 30: banks grant none above."))
-            if provider.paybox_pending_days < 1:
+            if provider.servipay_pending_days < 1:
                 raise ValidationError(
                     _("An alert for a pending payment comes after one day at the earliest.")
                 )
-
-    # ------------------------------------------------------------------
-    # CRUD
-    # ------------------------------------------------------------------
-
-    def write(self, vals):
-        """Store secrets first: what is written with them may need them to be there."""
-        secrets = {name: value for name, value in vals.items() if name in SECRETS}
-        if secrets and len(secrets) < len(vals):
-            super().write(secrets)
-            vals = {name: value for name, value in vals.items() if name not in SECRETS}
-        return super().write(vals)
 
     # ------------------------------------------------------------------
     # Actions
@@ -354,13 +302,9 @@ class PaymentProvider(models.Model):
     # Business: what the form is made of
     # ------------------------------------------------------------------
 
-    def _paybox_secret(self, name):
-        """Return a secret in clear, "" when there is none; never for a browser."""
-        return self.env["servipay.secret.box"]._unseal(self.sudo()[f"{name}_sealed"])
-
     def _paybox_merchant(self):
         """Return the ``Merchant`` of the platform in use."""
-        key = self._paybox_secret("paybox_key_test" if self.state == "test" else "paybox_key")
+        key = self._servipay_secret("paybox_key_test" if self.state == "test" else "paybox_key")
         return pages.Merchant(
             self.paybox_site or "", self.paybox_rank or "", self.paybox_identifier or "", key
         )
@@ -420,19 +364,6 @@ class PaymentProvider(models.Model):
                 "a signed message of Paybox came from another address than expected (%s)", address
             )
 
-    def _paybox_recipients(self):
-        """Return (users, e-mail addresses) that alerts go to."""
-        texts = ",".join(provider.paybox_alert_emails or "" for provider in self)
-        addresses = [part.strip() for part in texts.split(",") if "@" in part]
-        return self.paybox_alert_user_ids, list(dict.fromkeys(addresses))
-
-    def _paybox_alert(self, key, company, **values):
-        """Tell this company's recipients once; see ``servipay.alert``."""
-        users, addresses = self._paybox_recipients()
-        return self.env["servipay.alert"]._raise_once(
-            key, company=company, users=users, addresses=addresses, provider="paybox", **values
-        )
-
     # ------------------------------------------------------------------
     # Business: speaking with the platform
     # ------------------------------------------------------------------
@@ -444,27 +375,13 @@ class PaymentProvider(models.Model):
         """
         provider, merchant = self.sudo(), self._paybox_merchant()
         password = (
-            provider._paybox_secret("paybox_password") if provider.paybox_direct_auth == "password" else ""
+            provider._servipay_secret("paybox_password") if provider.paybox_direct_auth == "password" else ""
         )
-        journal = self.env["servipay.api.log"]._journal(
-            Masker(values=tuple(filter(None, (merchant.key, password)))),
-            self.company_id.servipay_log_bodies,
-            **{"company_id": self.company_id.id, "provider": "paybox", **common},
-        )
-
-        private = provider.paybox_allow_private
-
-        def http(base, seconds):
-            connection = Connection(
-                base, read_timeout=seconds, connect_timeout=min(seconds, 5), allow_private=private
-            )
-            return HttpClient(connection, journal)
-
         return PayboxClient(
             merchant=merchant,
             platform=self._paybox_platform(),
             page=self.paybox_page or "current",
-            http=http,
+            http=self._servipay_http((merchant.key, password), **common),
             password=password,
             version=self.paybox_direct_version or "00104",
             test_form=self._paybox_test_form,

@@ -3,8 +3,6 @@ import re
 from odoo import _, api, fields, models
 from odoo.exceptions import UserError, ValidationError
 
-from odoo.addons.paypercloud_servipay.models.actions import open_operations
-
 from ..paybox import buyer
 from ..paybox import page as pages
 from ..paybox.errors import ProtocolError
@@ -14,33 +12,12 @@ class PaymentTransaction(models.Model):
     _name = "payment.transaction"
     _inherit = ["servipay.payment.flow", "payment.transaction"]
 
-    paybox_operation_count = fields.Integer(compute="_compute_paybox_operation_count", compute_sudo=True)
-
-    def _compute_paybox_operation_count(self):
-        operations = self.env["servipay.operation"]
-        for transaction in self:
-            transaction.paybox_operation_count = operations.search_count(transaction._paybox_operations())
-
-    def _paybox_operations(self):
-        numbers = [*self.ids, *self.child_transaction_ids.ids]
-        return [("res_model", "=", self._name), ("res_id", "in", numbers)]
-
-    def action_paybox_operations(self):
-        """Open the operations behind this transaction and its refunds."""
-        self.ensure_one()
-        return open_operations(self.env, self._paybox_operations())
-
     # ------------------------------------------------------------------
     # Hooks of the shared flow
     # ------------------------------------------------------------------
 
     def _servipay_codes(self):
         return super()._servipay_codes() | {"paybox"}
-
-    def _servipay_recipients(self):
-        if self.provider_code != "paybox":
-            return super()._servipay_recipients()
-        return self.provider_id.sudo()._paybox_recipients()
 
     def _servipay_words(self, operation):
         if self.provider_code != "paybox":
@@ -226,14 +203,3 @@ class PaymentTransaction(models.Model):
         if state == "approved" and operation.paybox_late:
             self._servipay_alert("late_success")
         return result
-
-    def _paybox_tell_forged(self):
-        """Tell once an hour that somebody sends messages that the platform did not sign."""
-        hour = fields.Datetime.now().strftime("%Y-%m-%d %H")
-        provider = self.provider_id
-        provider._paybox_alert(
-            f"bad_signature:{provider.id}:{hour}",
-            provider.company_id,
-            kind="bad_signature",
-            reference=self.reference,
-        )

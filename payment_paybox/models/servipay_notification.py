@@ -1,11 +1,9 @@
 import hashlib
-import time
 
 from odoo import api, fields, models
 
 from odoo.addons.paypercloud_servipay.api.masking import get_logger
 from odoo.addons.paypercloud_servipay.models.lean import lean
-from odoo.addons.paypercloud_servipay.models.own_transaction import in_own_transaction
 
 from ..paybox import answer as answers
 from ..paybox.errors import ProtocolError
@@ -13,8 +11,6 @@ from ..paybox.page import SIGNATURE
 from ..paybox.signature import signed_part
 
 _logger = get_logger(__name__)
-# (database, provider) -> hour in which this process last told about it; the alert itself has a key of its own
-_forged_at = {}
 
 
 class ServipayNotification(models.Model):
@@ -45,7 +41,7 @@ class ServipayNotification(models.Model):
         signed = self._paybox_signed(query, transaction)
         common = {"method": "GET", "path": http_request.path, "source": http_request.remote_addr}
         if signed is None:
-            self._paybox_refuse(query, transaction, common)
+            self._reject("paybox", query, transaction, raw_query=query, **common)
             return None
         transaction.provider_id._paybox_note_source(common["source"])
         key, event = _key_and_event(signed)
@@ -74,17 +70,6 @@ class ServipayNotification(models.Model):
         transaction = transactions._paybox_find(answer.reference)
         transaction.provider_id.fetch(["paybox_public_keys", "paybox_addresses"])
         return transaction
-
-    def _paybox_refuse(self, query, transaction, common):
-        provider = transaction.provider_id.id
-        kept = self._receive(
-            "paybox", query, False, company_id=transaction.company_id.id, raw_query=query, **common
-        )
-        if kept and transaction and _first_of_the_hour(self.env.cr.dbname, provider):
-            number = transaction.id
-            in_own_transaction(
-                self.env, lambda env: env["payment.transaction"].browse(number)._paybox_tell_forged()
-            )
 
     # ------------------------------------------------------------------
     # Apply
@@ -125,21 +110,10 @@ class ServipayNotification(models.Model):
         if answer.outcome not in ("accepted", "pending", "unclear"):
             return False
         self._paybox_remember(answer)
-        providers = self.env["payment.provider"].search(
-            [("code", "=", "paybox"), ("state", "!=", "disabled")]
+        # no currency is reported, so the amount is shown as the platform writes it
+        return self.env["payment.provider"]._servipay_tell_orphan(
+            "paybox", answer.key, answer.reference, str(answer.amount)
         )
-        told = self.env["servipay.alert"]
-        for company in providers.company_id or self.env.company:
-            own = providers.filtered(lambda provider, company=company: provider.company_id == company)
-            told |= own._paybox_alert(
-                f"unknown_reference:paybox:{company.id}:{answer.key}",
-                company,
-                kind="unknown_reference",
-                reference=answer.reference,
-                # no currency is reported, so the amount is shown as the platform writes it
-                detail=str(answer.amount),
-            )
-        return bool(told)
 
 
 def _key_and_event(signed):
@@ -150,12 +124,3 @@ def _key_and_event(signed):
         _logger.warning("a signed message of Paybox cannot be read: it stays in the inbox")
         return f"unreadable:{hashlib.sha256(signed.encode()).hexdigest()}", ""
     return answer.key, answer.error
-
-
-def _first_of_the_hour(*key):
-    """Tell whether this process has yet to tell about forged messages in this hour: a flood costs nothing."""
-    hour = int(time.time() // 3600)
-    if _forged_at.get(key) == hour:
-        return False
-    _forged_at[key] = hour
-    return True

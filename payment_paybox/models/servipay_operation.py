@@ -1,12 +1,12 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from odoo import _, api, fields, models
+from odoo import _, api, fields
 
 from odoo.addons.paypercloud_servipay.api.finding import Finding
 from odoo.addons.paypercloud_servipay.api.outcome import Mismatch
-from odoo.addons.paypercloud_servipay.models.actions import open_form
 from odoo.addons.paypercloud_servipay.models.conversation import Conversation, converse
+from odoo.addons.paypercloud_servipay.models.online_operation import OnlineOperation
 from odoo.addons.paypercloud_servipay.models.own_transaction import after_commit
 
 from ..paybox import codes, direct
@@ -25,7 +25,7 @@ CONFIRM_AFTER = timedelta(minutes=1)  # by the job, should this process die
 CONFIRM_WITHIN = timedelta(days=1)  # then a person decides
 
 
-class ServipayOperation(models.Model):
+class ServipayOperation(OnlineOperation):
     """The Paybox driver: payments on the page, and PPPS. The rules are in ``paybox``."""
 
     _inherit = "servipay.operation"
@@ -44,75 +44,6 @@ class ServipayOperation(models.Model):
         help="Number of the transaction that a signed message reported as paid; the platform confirms it.",
     )
     paybox_late = fields.Boolean("Reported after it was given up", readonly=True, copy=False)
-    payment_transaction_id = fields.Many2one(
-        "payment.transaction",
-        "Payment transaction",
-        compute="_compute_payment_transaction",
-        compute_sudo=True,
-    )
-    account_payment_id = fields.Many2one(
-        "account.payment", "Payment", compute="_compute_payment_transaction", compute_sudo=True
-    )
-    invoice_ids = fields.Many2many(
-        "account.move", string="Invoices", compute="_compute_payment_transaction", compute_sudo=True
-    )
-    account_move_line_ids = fields.Many2many(
-        "account.move.line", string="Journal items", compute="_compute_payment_transaction", compute_sudo=True
-    )
-
-    # ------------------------------------------------------------------
-    # Compute
-    # ------------------------------------------------------------------
-
-    @api.depends("res_model", "res_id")
-    def _compute_payment_transaction(self):
-        for operation in self:
-            online = operation.res_model == "payment.transaction"
-            transaction = self.env["payment.transaction"].browse(operation.res_id if online else ()).exists()
-            source = transaction.source_transaction_id or transaction
-            operation.payment_transaction_id = transaction
-            operation.account_payment_id = transaction.payment_id
-            operation.invoice_ids = source.invoice_ids
-            operation.account_move_line_ids = transaction.payment_id.move_id.line_ids
-
-    def _compute_can(self):
-        result = super()._compute_can()
-        # a refund needs its own transaction and payment: it begins at the payment, not here
-        for operation in self.filtered(lambda one: one.provider == "paybox"):
-            operation.can_refund = operation.can_void = False
-        return result
-
-    # ------------------------------------------------------------------
-    # Actions
-    # ------------------------------------------------------------------
-
-    def action_open_account_payment(self):
-        """Open the payment in accounting."""
-        self.ensure_one()
-        return open_form(self.account_payment_id)
-
-    def action_open_journal_items(self):
-        """Open the journal items of the payment."""
-        self.ensure_one()
-        return {
-            "type": "ir.actions.act_window",
-            "name": _("Journal items"),
-            "res_model": "account.move.line",
-            "views": [(False, "list"), (False, "form")],
-            "domain": [("id", "in", self.account_move_line_ids.ids)],
-        }
-
-    def action_open_invoices(self):
-        """Open what is paid."""
-        self.ensure_one()
-        action = {"type": "ir.actions.act_window", "name": _("Invoices"), "res_model": "account.move"}
-        if len(self.invoice_ids) == 1:
-            return {**action, "res_id": self.invoice_ids.id, "views": [(False, "form")]}
-        return {
-            **action,
-            "views": [(False, "list"), (False, "form")],
-            "domain": [("id", "in", self.invoice_ids.ids)],
-        }
 
     # ------------------------------------------------------------------
     # The page: what an answer means for this payment
@@ -454,19 +385,9 @@ class ServipayOperation(models.Model):
         """Tell once about each payment that has been pending for longer than its provider allows.
 
         And end what was never sent."""
-        self.env["payment.transaction"]._servipay_cron_unsent()
-        domain = [
-            ("provider", "=", "paybox"),
-            ("state", "in", ("pending", "unknown")),
-            "|",
-            ("external_ref", "!=", False),
-            ("reason", "=", "pb_waiting"),
-        ]
-        for operation in self.search(domain):
-            transaction = operation._document()
-            days = transaction.provider_id.sudo().paybox_pending_days if transaction else 0
-            if transaction and operation.create_date <= fields.Datetime.now() - timedelta(days=days):
-                transaction._servipay_alert("pending_long", detail=operation._state_label(operation.state))
+        self._servipay_cron_online(
+            "paybox", ["|", ("external_ref", "!=", False), ("reason", "=", "pb_waiting")]
+        )
 
     # ------------------------------------------------------------------
     # Words
@@ -506,14 +427,6 @@ class ServipayOperation(models.Model):
             return _("Online payment of %(money)s pending: %(why)s", money=money, why=reason)
         return _("Online payment of %(money)s uncertain: %(why)s", money=money, why=self._explain())
 
-    def _explain_money(self):
-        if self.reason == "page_left" and self.state == "cancelled":
-            return _(
-                "No payment was reported. If the customer says that it was paid, look at the platform's back "
-                "office: a message of the platform settles it whenever it comes."
-            )
-        return super()._explain_money()
-
     def _reason_sentences(self):
         return {
             **super()._reason_sentences(),
@@ -523,8 +436,6 @@ class ServipayOperation(models.Model):
 
     def _paybox_page_sentences(self):
         return {
-            "page_open": _("The customer is on the payment page."),
-            "page_left": _("The customer left the payment page."),
             "confirming": _("The platform reports a payment; it is being asked to confirm it."),
             "unasked": _(
                 "The platform reports a payment, and could not be asked yet to confirm it. It is asked again."

@@ -21,7 +21,7 @@ def provider_values(simulator):
         "paybox_host": simulator.url,
         "paybox_backup_host": simulator.backup_url,
         "paybox_direct_host": simulator.url,
-        "paybox_allow_private": True,
+        "servipay_allow_private": True,
         "paybox_site": SITE,
         "paybox_rank": RANK,
         "paybox_identifier": IDENTIFIER,
@@ -78,7 +78,7 @@ class PayboxCase(AccountTestInvoicingCommon, HttpCase):
         provider.write(
             {
                 **provider_values(cls.simulator),
-                "paybox_alert_user_ids": [(6, 0, cls.accountant.ids)],
+                "servipay_alert_user_ids": [(6, 0, cls.accountant.ids)],
                 "state": "test",
                 "is_published": True,
             }

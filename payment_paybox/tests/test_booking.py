@@ -116,7 +116,7 @@ class TestBooking(PayboxCase):
         self.assertFalse(self.alerts())
 
     def test_two_people_are_told_each_once(self):
-        self.provider.paybox_alert_emails = "boss@example.com, nonsense"
+        self.provider.servipay_alert_emails = "boss@example.com, nonsense"
         invoice = self.invoice()
         self.paid(invoice, amount=200)
         for address in ("accountant@example.com", "boss@example.com"):

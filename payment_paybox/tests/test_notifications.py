@@ -11,7 +11,6 @@ from odoo.tools import mute_logger
 
 from odoo.addons.paypercloud_servipay.models import servipay_alert, servipay_notification
 
-from ..models import servipay_notification as paybox_inbox
 from .common import PayboxCase
 from .simulator import make_key
 
@@ -25,7 +24,7 @@ class TestNotifications(PayboxCase):
     def setUp(self):
         super().setUp()
         servipay_notification._unverified_at.clear()
-        paybox_inbox._forged_at.clear()
+        servipay_notification._forged_at.clear()
         self.bill = self.invoice()
         self.tx = self.transaction(self.bill)
         self.page = self.visit(self.tx)

@@ -35,7 +35,7 @@ class TestPage(PayboxCase):
         )
         self.assertEqual((operation.amount, operation.reference), (120.0, transaction.reference))
         self.form(transaction)  # the page is rendered again
-        self.assertEqual(self.env["servipay.operation"].search_count(transaction._paybox_operations()), 1)
+        self.assertEqual(self.env["servipay.operation"].search_count(transaction._servipay_operations()), 1)
 
     def test_currencies_have_their_own_digits(self):
         for code, amount, total, number in (

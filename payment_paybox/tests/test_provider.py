@@ -29,7 +29,7 @@ class TestProvider(PayboxCase):
         self.refused("7 days", paybox_capture_days=8)
         self.refused("60 to 86400", paybox_page_seconds=5)
         self.refused("banks grant none", paybox_exemption_ceiling=50)
-        self.refused("one day", paybox_pending_days=0)
+        self.refused("one day", servipay_pending_days=0)
         self.refused("name:port", paybox_host="a b")
 
     def test_no_key_no_payment(self):

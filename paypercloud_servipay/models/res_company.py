@@ -231,6 +231,10 @@ class ResCompany(models.Model):
         box = self.env["servipay.secret.box"]
         for company in self.sudo().filtered("servipay_api_key_sealed"):
             company.servipay_api_key_sealed = box._seal(box._unseal(company.servipay_api_key_sealed))
+        for name in self.env.registry.descendants(["servipay.secrets"], "_inherit"):
+            model = self.env[name].sudo()
+            if not model._abstract:
+                model.search([("company_id", "in", self.ids)])._servipay_seal_again()
 
     def _servipay_warnings(self):
         """Return the list of ``Problem(code, text)`` that a person should see before calling the API."""

@@ -38,6 +38,7 @@ class ServipayAlert(models.Model):
             ("late_success", "Paid after a cancellation"),
             ("paid_twice", "Paid twice"),
             ("pending_long", "Pending for long"),
+            ("moved_outside", "Moved outside Odoo"),
             ("too_many", "Many alerts"),
         ],
         required=True,
@@ -123,6 +124,10 @@ class ServipayAlert(models.Model):
             "pending_long": _(
                 "The payment of {amount} for “{reference}” has been pending for long ({detail}). Nothing was "
                 "booked. Look at the provider's back office."
+            ),
+            "moved_outside": _(
+                "The provider reports about “{reference}” what nobody asked for in Odoo: {detail}. Money was "
+                "moved and nothing was booked. Compare with the provider's back office and book it by hand."
             ),
             "too_many": _(
                 "More than {number} alerts of one kind came within an hour ({detail}): somebody may be "

@@ -27,6 +27,8 @@ SETTLED_DAYS = 400  # a copy of a message that comes after a year is new, and fi
 PURGE_BATCH = 1000  # rows; one batch is one short statement
 PURGE_BATCHES = 50  # per run of the vacuum
 _unverified_at = deque(maxlen=UNVERIFIED_PER_MINUTE)
+# (database, provider) -> hour in which this process last told about it; the alert itself has a key of its own
+_forged_at = {}
 
 
 class ServipayNotification(models.Model):
@@ -133,6 +135,17 @@ class ServipayNotification(models.Model):
         )
         known = False if at_once or not verified else self._insert_here(values)
         return known or in_own_transaction(self.env, lambda env: env[self._name]._insert_once(values))
+
+    def _reject(self, provider, text, transaction, **values):
+        """Keep a message that nobody vouches for, and tell people when it is about one of our payments.
+
+        :param text: the message; transaction: the ``payment.transaction`` that it claims to be about, or none
+        :param values: see :meth:`_receive`
+        """
+        kept = self._receive(provider, text, False, company_id=transaction.company_id.id, **values)
+        if kept and transaction and _first_of_the_hour(self.env.cr.dbname, transaction.provider_id.id):
+            model, number = transaction._name, transaction.id
+            in_own_transaction(self.env, lambda env: env[model].browse(number)._servipay_tell_forged())
 
     def _insert_here(self, values):
         """Insert the row in the caller's transaction and return its id; False when another one is at it."""
@@ -306,6 +319,15 @@ def _room_for_unverified():
     if len(_unverified_at) == UNVERIFIED_PER_MINUTE and now - _unverified_at[0] < 60:
         return False
     _unverified_at.append(now)
+    return True
+
+
+def _first_of_the_hour(*key):
+    """Tell whether this process has yet to tell about forged messages in this hour: a flood costs nothing."""
+    hour = int(time.time() // 3600)
+    if _forged_at.get(key) == hour:
+        return False
+    _forged_at[key] = hour
     return True
 
 

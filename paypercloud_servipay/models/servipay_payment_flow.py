@@ -7,6 +7,7 @@ from odoo.tools import config
 from ..api.finding import Finding
 from ..api.masking import get_logger
 from ..compat import SERIES
+from .actions import open_operations
 from .conversation import Conversation
 from .own_transaction import after_commit, in_own_transaction
 
@@ -27,7 +28,7 @@ class ServipayPaymentFlow(models.AbstractModel):
 
     An operation is opened together with the payment page's form, and for each refund, capture or void. It is
     the operation's state machine that decides; the transaction follows it, in the same database transaction.
-    Hooks of an addon: ``_servipay_codes``, ``_servipay_recipients``, ``_servipay_words``.
+    Hooks of an addon: ``_servipay_codes``, ``_servipay_words``.
     """
 
     _name = "servipay.payment.flow"
@@ -40,11 +41,34 @@ class ServipayPaymentFlow(models.AbstractModel):
 
     def _servipay_recipients(self):
         """Return (users, list of e-mail addresses) that alerts about this transaction go to."""
-        return self.env["res.users"], []
+        return self.provider_id.sudo()._servipay_recipients()
 
     def _servipay_words(self, operation):
         """Return one sentence (str, in the operation's language) about what the provider reported."""
         return operation._explain()
+
+    # ------------------------------------------------------------------
+    # Operations behind a transaction
+    # ------------------------------------------------------------------
+
+    servipay_operation_count = fields.Integer(
+        "Number of operations", compute="_compute_servipay_operation_count", compute_sudo=True
+    )
+
+    def _compute_servipay_operation_count(self):
+        operations = self.env["servipay.operation"]
+        for transaction in self:
+            domain = transaction._servipay_operations()
+            transaction.servipay_operation_count = operations.search_count(domain)
+
+    def _servipay_operations(self):
+        numbers = [*self.ids, *self.child_transaction_ids.ids]
+        return [("res_model", "=", self._name), ("res_id", "in", numbers)]
+
+    def action_servipay_operations(self):
+        """Open the operations behind this transaction and its refunds."""
+        self.ensure_one()
+        return open_operations(self.env, self._servipay_operations())
 
     # ------------------------------------------------------------------
     # The payment page
@@ -215,6 +239,8 @@ class ServipayPaymentFlow(models.AbstractModel):
             self._set_pending(state_message=words)
         if state != "pending":
             self._servipay_note(operation)
+        if state == "approved" and operation.kind != "void":
+            self._servipay_book_soon()  # the provider may have carried it out long after it was asked for
 
     def _servipay_fail(self, words):
         """Put a child transaction into error; a payment that was not captured or voided stays as it is."""
@@ -272,6 +298,16 @@ class ServipayPaymentFlow(models.AbstractModel):
             amount=abs(self.amount),
             currency_id=self.currency_id.id,
             detail=detail,
+        )
+
+    def _servipay_tell_forged(self):
+        """Tell once an hour that somebody sends messages about this that the provider did not sign."""
+        hour = fields.Datetime.now().strftime("%Y-%m-%d %H")
+        self.provider_id._servipay_alert(
+            f"bad_signature:{self.provider_id.id}:{hour}",
+            self.provider_id.company_id,
+            kind="bad_signature",
+            reference=self.reference,
         )
 
     def _servipay_book_soon(self):

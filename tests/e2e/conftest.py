@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from playwright.sync_api import sync_playwright
 from pos import Till
+from shop import Shop
 
 from tools.browser import ARGUMENTS, find
 from tools.context import Context
@@ -98,6 +99,12 @@ def login(suite):
         page.context.add_cookies([cookie])
 
     return log_in
+
+
+@pytest.fixture
+def shop(suite):
+    """The shop whose customers pay online."""
+    return Shop(suite)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import re
 import urllib.request
 
 import pytest
+from shop import back, check_journal
 
 PAGE = "Valider le paiement"
 
@@ -39,93 +40,14 @@ def platform(suite):
     found.call("reset")
 
 
-class Shop:
-    """Invoices of the portal's customer, through the API of the administrator."""
-
-    def __init__(self, suite):
-        self.suite, self.admin = suite, suite.user("admin")
-        self.partner = self.admin.call(
-            "res.users", "search_read", [("login", "=", "portal")], ["partner_id"]
-        )[0]["partner_id"][0]
-
-    def invoice(self, amount=120.0, currency=None):
-        """Return the id of a new posted invoice."""
-        values = {
-            "move_type": "out_invoice",
-            "partner_id": self.partner,
-            "invoice_date": "2026-01-15",
-            "invoice_line_ids": [(0, 0, {"name": "Buffet", "price_unit": amount, "tax_ids": [(5, 0, 0)]})],
-        }
-        if currency:
-            found = self.admin.call(
-                "res.currency", "search", [("name", "=", currency), ("active", "in", (True, False))]
-            )
-            self.admin.call("res.currency", "write", found, {"active": True})
-            values["currency_id"] = found[0]
-        number = self.admin.call("account.move", "create", [values])[0]
-        self.admin.call("account.move", "action_post", [number])
-        return number
-
-    def read(self, model, number, *names):
-        """Return field values."""
-        return self.admin.call(model, "read", [number], list(names))[0]
-
-    def state(self, invoice):
-        """Return (payment_state, what is open)."""
-        found = self.read("account.move", invoice, "payment_state", "amount_residual")
-        return found["payment_state"], found["amount_residual"]
-
-    def transactions(self, invoice):
-        """Return the transactions of an invoice, oldest first."""
-        names = ["reference", "state", "amount", "payment_id", "is_post_processed"]
-        return self.admin.call(
-            "payment.transaction", "search_read", [("invoice_ids", "in", invoice)], names, order="id"
-        )
-
-    def operations(self, reference):
-        """Return the operations of a payment."""
-        names = ["state", "kind", "reason", "amount", "contradicted"]
-        return self.admin.call("servipay.operation", "search_read", [("reference", "=", reference)], names)
-
-    def chatter(self, invoice):
-        """Return the texts of an invoice's history."""
-        domain = [("model", "=", "account.move"), ("res_id", "=", invoice)]
-        return " | ".join(
-            message["body"] for message in self.admin.call("mail.message", "search_read", domain, ["body"])
-        )
-
-    def alerts(self, reference):
-        """Return the kinds of alerts about a payment."""
-        found = self.admin.call("servipay.alert", "search_read", [("reference", "=", reference)], ["kind"])
-        return [alert["kind"] for alert in found]
-
-    def paid(self, invoice):
-        """Wait until an invoice is paid."""
-        self.suite.wait_until(
-            lambda: self.state(invoice)[0] in ("paid", "in_payment"), what="the paid invoice"
-        )
-
-
 @pytest.fixture
-def shop(suite):
-    """The shop."""
-    return Shop(suite)
-
-
-@pytest.fixture
-def customer(page, suite, shop, login):
+def customer(page, shop, login):
     """A function that takes the portal customer from an invoice to the payment page; returns the page."""
     login(page, "portal")
 
     def to_the_page(invoice, submit=True):
-        # as the list on the portal and the e-mail link to it: with the invoice's token
-        page.goto(shop.admin.call("account.move", "get_portal_url", [invoice]))
-        page.locator("a[data-bs-target='#pay_with'], a[data-target='#pay_with']").first.click()
-        option = page.locator("#pay_with input[name=o_payment_radio][data-provider-code=paybox]")
-        option.first.wait_for(state="attached")
-        option.first.check(force=True)
+        shop.pay(page, invoice, "paybox", submit)
         if submit:
-            page.locator("#pay_with button[name=o_payment_submit_button]:visible").first.click()
             page.get_by_text(PAGE).wait_for()
         return page
 
@@ -136,11 +58,6 @@ def choose(page, choice):
     """Let the bank answer: "ok", "51", "pending", "timeout"."""
     page.select_option("#choice", choice)
     page.get_by_text(PAGE).click()
-
-
-def back(page, suite):
-    """Wait until the browser is in the shop again, on the invoice."""
-    page.wait_for_url(re.compile(re.escape(suite.url) + r"/(\w\w/)?my/invoices/"), timeout=40_000)
 
 
 def test_paid(customer, shop, suite, platform, screenshot):
@@ -166,21 +83,6 @@ def test_paid(customer, shop, suite, platform, screenshot):
     check_journal(shop, invoice, transaction["payment_id"][0])
     assert "Paiement en ligne accepté" in shop.chatter(invoice)
     assert shop.alerts(transaction["reference"]) == []
-
-
-def check_journal(shop, invoice, payment):
-    """The payment is booked in the bank journal and reconciled with the invoice."""
-    found = shop.read("account.payment", payment, "journal_id", "move_id", "is_reconciled", "amount")
-    assert shop.read("account.journal", found["journal_id"][0], "type")["type"] == "bank"
-    assert found["amount"] == 120 and found["move_id"]
-    lines = shop.admin.call(
-        "account.move.line",
-        "search_read",
-        [("move_id", "in", (found["move_id"][0], invoice)), ("account_type", "=", "asset_receivable")],
-        ["reconciled", "full_reconcile_id"],
-    )
-    assert len(lines) == 2 and all(line["reconciled"] for line in lines)
-    assert len({line["full_reconcile_id"][0] for line in lines}) == 1
 
 
 def test_refused_then_paid(customer, shop, suite, platform, screenshot):

@@ -1,0 +1,165 @@
+from odoo import _, api, fields, models
+from odoo.exceptions import ValidationError
+
+from ..ogone import order as orders
+from ..ogone import page as pages
+from ..ogone.errors import ProtocolError
+
+
+class PaymentTransaction(models.Model):
+    _name = "payment.transaction"
+    _inherit = ["servipay.payment.flow", "payment.transaction"]
+
+    # ------------------------------------------------------------------
+    # Hooks of the shared flow
+    # ------------------------------------------------------------------
+
+    def _servipay_codes(self):
+        return super()._servipay_codes() | {"ogone"}
+
+    def _servipay_words(self, operation):
+        if self.provider_code != "ogone":
+            return super()._servipay_words(operation)
+        return operation._ogone_words()
+
+    # ------------------------------------------------------------------
+    # To the page
+    # ------------------------------------------------------------------
+
+    def _get_specific_rendering_values(self, processing_values):
+        """Return the page's address and the signed form."""
+        values = super()._get_specific_rendering_values(processing_values)
+        if self.provider_code != "ogone":
+            return values
+        provider = self.provider_id.sudo()
+        try:
+            form = pages.form(
+                provider._ogone_merchant(),
+                self._ogone_payment(),
+                provider._ogone_addresses(),
+                self._ogone_customer(),
+                provider._ogone_options(self.payment_method_id, self.partner_lang),
+            )
+            address = provider._ogone_platform().address("page")
+        except ProtocolError as error:
+            raise ValidationError(
+                _("The payment cannot be started, nothing was paid: %(why)s", why=error.message)
+            ) from error
+        self._servipay_open_page(self._ogone_order(), authorisation=provider.capture_manually)
+        return {**values, "api_url": address, "fields": form}
+
+    def _ogone_order(self):
+        """Return ORDERID: our reference where the platform takes it, else a safe one with our number."""
+        return orders.order_of(self.reference, self.id)
+
+    def _ogone_payment(self):
+        return pages.Payment(
+            amount=self.currency_id._servipay_decimal(self.amount),
+            currency=self.currency_id.name,
+            order=self._ogone_order(),
+            description=self.reference,
+        )
+
+    def _ogone_customer(self):
+        partner = self.partner_id
+        return pages.Customer(
+            name=self.partner_name or partner.name or "",
+            email=self.partner_email or partner.email or "",
+            street=self.partner_address or partner.street or "",
+            zip_code=self.partner_zip or "",
+            city=self.partner_city or "",
+            country=self.partner_country_id.code or "",
+            phone=self.partner_phone or partner.phone or "",
+        )
+
+    # ------------------------------------------------------------------
+    # From the platform: 19.0's hooks, on all series
+    # ------------------------------------------------------------------
+
+    @api.model
+    def _ogone_find(self, order):
+        """Return the transaction that an ORDERID stands for (empty when there is none)."""
+        if not order:
+            return self.browse()
+        found = self.search_fetch([("reference", "=", order)], ["provider_id", "company_id"], limit=1)
+        found = found.filtered(lambda one: one.provider_code == "ogone")
+        number = orders.number_of(order)
+        if found or not number or number >= 2**31:
+            return found
+        own = self.browse(number).exists()
+        return own if own.provider_code == "ogone" and own._ogone_order() == order else found
+
+    @api.model
+    def _extract_reference(self, provider_code, payment_data):
+        if provider_code != "ogone":
+            return super()._extract_reference(provider_code, payment_data)
+        return payment_data["reference"]
+
+    def _extract_amount_data(self, payment_data):
+        """Return what was paid; None while nothing was, or when this account does not report amounts.
+
+        The amount stands in the form that was signed, so that a customer cannot pay another one."""
+        if self.provider_code != "ogone":
+            return super()._extract_amount_data(payment_data)
+        feedback, finding = payment_data["feedback"], payment_data["finding"]
+        if finding.state != "approved" or feedback.amount is None:
+            return None
+        currency = feedback.currency or self.currency_id.name
+        # suite-check: ok the framework compares floats, by the currency's rounding
+        return {"amount": float(feedback.amount), "currency_code": currency}
+
+    def _apply_updates(self, payment_data):
+        """Hand what was learned to the operation; this transaction follows it."""
+        if self.provider_code != "ogone":
+            return super()._apply_updates(payment_data)
+        if payment_data["feedback"].payid:
+            self.provider_reference = payment_data["feedback"].payid
+        return payment_data["operation"]._apply(payment_data["finding"])
+
+    def _ogone_learn(self, feedback):
+        """Apply one signed message; the row is locked. Returns (whether it changed anything, operation)."""
+        operation = self._servipay_operation()
+        if not operation:
+            # the form was made before this addon kept operations
+            operation = self._servipay_open_page(
+                self._ogone_order(), self.provider_id.sudo().capture_manually
+            )
+            operation._lock()
+        movement = operation._ogone_movement_of(feedback)
+        if len(movement) > 1:
+            # which of them, the platform tells by its number
+            movement.write({"next_inquiry_at": fields.Datetime.now()})
+            return True, operation
+        if movement:
+            movement._lock()
+            return movement._ogone_hear(feedback), movement
+        if operation._ogone_is_about_movement(feedback):
+            self._servipay_alert("moved_outside", detail=operation._ogone_detail(feedback), key=feedback.key)
+            return True, operation
+        return self._ogone_learn_payment(operation, feedback), operation
+
+    def _ogone_learn_payment(self, operation, feedback):
+        verdict, finding = operation._ogone_weigh(feedback)
+        if verdict == "nothing":
+            return False
+        if verdict in ("paid_twice", "moved_outside"):
+            self._servipay_alert(verdict, detail=operation._ogone_detail(feedback), key=feedback.key)
+            return True
+        data = {"reference": self.reference, "feedback": feedback, "operation": operation, "finding": finding}
+        late = finding.state == "approved" and (self.state == "cancel" or operation.reason == "page_left")
+        self._process("ogone", data)
+        if finding.mismatches and operation.state != "unknown":
+            # the framework's check ended it before the operation heard of it
+            operation._apply(finding)
+        if operation.state == "pending" and self.state != "pending":
+            # it was pending before, while the customer was on the page: no move that could be followed
+            self._servipay_follow_page(operation, "pending")
+        if late and operation.state == "approved":
+            self._servipay_alert("late_success")
+        return True
+
+    def _servipay_follow_page(self, operation, state):
+        """Know the payment by the number that counts."""
+        if self.provider_code == "ogone" and operation.external_ref:
+            self.provider_reference = operation.external_ref
+        return super()._servipay_follow_page(operation, state)

@@ -1,0 +1,5 @@
+from . import test_provider
+from . import test_page
+from . import test_feedback
+from . import test_directlink
+from . import test_access

@@ -1,0 +1,120 @@
+"""To the page and back: the form, attempts, cancel, return, and what the portal and the invoice say."""
+
+from odoo.exceptions import ValidationError
+from odoo.tests import tagged
+
+from .common import OgoneCase
+
+
+@tagged("post_install", "-at_install", "payment_ogone")
+class TestPage(OgoneCase):
+    def test_form_is_taken_by_the_platform(self):
+        tx = self.transaction(self.invoice(120.5))
+        address, pairs = self.form(tx)
+        fields = dict(pairs)
+        self.assertEqual(address, f"{self.simulator.url}/ncol/test/orderstandard_utf8.asp")
+        self.assertEqual((fields["AMOUNT"], fields["ORDERID"]), ("12050", tx.reference))
+        self.assertEqual((fields["OPERATION"], fields["CN"]), ("SAL", "Hélène dŒuvre"))
+        self.assertTrue(fields["ACCEPTURL"].endswith("/payment/ogone/return"))
+        self.assertNotIn("USERID", fields)
+        self.assertFalse(self.simulator.open(pairs).ending)
+
+    def test_operation_is_there_before_the_customer_leaves(self):
+        tx = self.transaction(self.invoice())
+        self.form(tx)
+        operation = self.operation(tx)
+        self.assertEqual(
+            (operation.state, operation.kind, operation.channel), ("pending", "purchase", "online")
+        )
+        self.form(tx)  # the page is rendered again
+        self.assertEqual(tx.servipay_operation_count, 1)
+
+    def test_paid(self):
+        bill = self.invoice()
+        tx = self.transaction(bill)
+        operation = self.attempt(tx)
+        self.assertEqual((operation.state, tx.state, bill.amount_residual), ("approved", "done", 0))
+        order = self.simulator.order(tx.reference)
+        self.assertEqual((operation.external_ref, tx.provider_reference), (order.payid, order.payid))
+        self.assertEqual((operation.masked_pan[-4:], operation.card_brand), ("1111", "VISA"))
+        self.assertIn("accepted", self.chatter(bill))
+
+    def test_reference_that_the_platform_would_not_take(self):
+        tx = self.transaction(self.invoice(), reference="Facture n° 7 & 8")
+        self.assertRegex(dict(self.form(tx)[1])["ORDERID"], r"^TX-\d+-Facture-n-7-8$")
+        self.attempt(tx)
+        self.assertEqual(tx.state, "done")
+
+    def test_currencies(self):
+        """AMOUNT is a hundred times the value in every currency; what cannot be said so is not asked."""
+        for code, amount, total in (("JPY", 500, "50000"), ("EUR", 0.25, "25")):
+            currency = self.env["res.currency"].with_context(active_test=False).search([("name", "=", code)])
+            currency.active = True
+            currency.rounding = {"JPY": 1}.get(code, 0.01)
+            self.simulator.configure(currencies=[code])
+            tx = self.transaction(self.invoice(amount, currency))
+            self.assertEqual(dict(self.form(tx)[1])["AMOUNT"], total)
+            self.attempt(tx)
+            self.assertEqual(tx.state, "done", code)
+        dinar = self.env["res.currency"].with_context(active_test=False).search([("name", "=", "TND")])
+        dinar.active, dinar.rounding = True, 0.001
+        with self.assertRaises(ValidationError):
+            self.form(self.transaction(amount=1.234, currency_id=dinar.id))
+
+    def test_refused_then_paid(self):
+        bill = self.invoice()
+        tx = self.transaction(bill)
+        visit = self.visit(tx)
+        self.simulator.set(report_refusals=True)
+        self.simulator.attempt(visit, "30511001")
+        self.tell()
+        operation = self.operation(tx)
+        self.assertEqual((operation.state, operation.reason, tx.state), ("declined", "og_funds", "error"))
+        self.assertIn("not enough funds", self.chatter(bill))
+        self.simulator.attempt(visit, "ok")  # on the same page
+        self.tell()
+        self.assertEqual((operation.state, tx.state, bill.amount_residual), ("approved", "done", 0))
+
+    def test_cancelled(self):
+        tx = self.transaction(self.invoice())
+        operation = self.attempt(tx, "cancel")
+        self.assertEqual((operation.state, tx.state), ("cancelled", "cancel"))
+
+    def test_browser_only(self):
+        """The account calls no address: what the browser brings is signed too."""
+        bill = self.invoice()
+        tx = self.transaction(bill)
+        target = self.simulator.attempt(self.visit(tx), "ok")
+        path, _mark, query = target.partition("?")
+        response = self.get(query, path[path.index("/payment") :])
+        self.assertEqual(response.status_code, 303)
+        self.assertTrue(response.headers["Location"].startswith("http"))
+        self.assertTrue(response.headers["Location"].endswith("/payment/status"))
+        self.assertEqual((tx.state, bill.amount_residual), ("done", 0))
+
+    def test_back_without_parameters(self):
+        """An account without SHA-OUT passphrase sends the customer back with nothing to believe."""
+        tx = self.transaction(self.invoice())
+        self.form(tx)
+        self.assertEqual(self.get("").status_code, 303)
+        self.assertEqual((tx.state, self.operation(tx).state), ("draft", "pending"))
+
+    def test_page_that_nobody_finished(self):
+        tx = self.transaction(self.invoice())
+        self.form(tx)
+        operation = self.operation(tx)
+        operation.deadline_at = "2020-01-01"
+        operation._inquire()
+        self.assertEqual((operation.state, operation.reason, tx.state), ("cancelled", "page_left", "draft"))
+        self.attempt(tx)  # and a late message counts
+        self.assertEqual((operation.state, tx.state), ("approved", "done"))
+        self.assertEqual(self.alerts().mapped("kind"), ["late_success"])
+
+    def test_message_that_was_lost_is_found_by_inquiry(self):
+        bill = self.invoice()
+        tx = self.transaction(bill)
+        self.simulator.attempt(self.visit(tx), "ok")
+        operation = self.operation(tx)
+        operation.deadline_at = "2020-01-01"
+        operation._inquire()
+        self.assertEqual((operation.state, tx.state, bill.amount_residual), ("approved", "done", 0))

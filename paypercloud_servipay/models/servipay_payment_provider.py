@@ -1,0 +1,75 @@
+from odoo import api, fields, models
+
+from ..api.masking import Masker
+from .http_client import Connection, HttpClient
+
+
+class ServipayPaymentProvider(models.AbstractModel):
+    """What the suite's online providers share; a payment addon puts it in front of ``payment.provider``."""
+
+    _name = "servipay.payment.provider"
+    _inherit = "servipay.secrets"
+    _description = "Online payment provider"
+
+    servipay_allow_private = fields.Boolean(
+        "Allow addresses inside the network",
+        groups="base.group_system",
+        copy=False,
+        help="For a simulator: private and loopback addresses, and http. Never needed for the real platform.",
+    )
+    servipay_alert_user_ids = fields.Many2many(
+        "res.users", string="Alerts to", domain=[("share", "=", False)]
+    )
+    servipay_alert_emails = fields.Char("Alerts also to", help="E-mail addresses, separated by commas.")
+    servipay_pending_days = fields.Integer("Alert for pending payments after (days)", default=3)
+
+    def _servipay_recipients(self):
+        """Return (users, e-mail addresses) that alerts go to."""
+        texts = ",".join(provider.servipay_alert_emails or "" for provider in self)
+        addresses = [part.strip() for part in texts.split(",") if "@" in part]
+        return self.servipay_alert_user_ids, list(dict.fromkeys(addresses))
+
+    def _servipay_alert(self, key, company, **values):
+        """Tell this company's recipients once; see ``servipay.alert``."""
+        users, addresses = self._servipay_recipients()
+        return self.env["servipay.alert"]._raise_once(
+            key, company=company, users=users, addresses=addresses, provider=self[:1].code, **values
+        )
+
+    @api.model
+    def _servipay_tell_orphan(self, code, key, reference, detail):
+        """Tell every company that uses a provider about a payment that Odoo does not know; tells if any.
+
+        Nothing is booked. No company is told by the message, so all of them are.
+
+        :param code: the provider's; key: the message's; detail: the amount as the provider writes it
+        """
+        providers = self.env["payment.provider"].search([("code", "=", code), ("state", "!=", "disabled")])
+        told = self.env["servipay.alert"]
+        for company in providers.company_id or self.env.company:
+            own = providers.filtered(lambda provider, company=company: provider.company_id == company)
+            values = {"kind": "unknown_reference", "reference": reference, "detail": detail}
+            told |= own._servipay_alert(f"unknown_reference:{code}:{company.id}:{key}", company, **values)
+        return bool(told)
+
+    def _servipay_http(self, secrets, **common):
+        """Return a function (base address, seconds) -> ``HttpClient`` that needs no cursor.
+
+        :param secrets: what must not stand in the log, as texts
+        :param common: field values of its log rows (operation_id, ...)
+        """
+        self.ensure_one()
+        journal = self.env["servipay.api.log"]._journal(
+            Masker(values=tuple(filter(None, secrets))),
+            self.company_id.servipay_log_bodies,
+            **{"company_id": self.company_id.id, "provider": self.code, **common},
+        )
+        private = self.sudo().servipay_allow_private
+
+        def http(base, seconds):
+            connection = Connection(
+                base, read_timeout=seconds, connect_timeout=min(seconds, 5), allow_private=private
+            )
+            return HttpClient(connection, journal)
+
+        return http
