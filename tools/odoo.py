@@ -41,6 +41,11 @@ def require_port(port):
         raise Problem(f"Port {port} is in use: {hint}.")
 
 
+def addons_path(context):
+    """Return where addons are looked for: ours first, as some of our names are core's too in older series."""
+    return ",".join([str(context.root), *context.source.addons_paths])
+
+
 def write_configuration(context, database, name, http_port, gevent_port, **more):
     """Write the configuration file of a server or command and return its path.
 
@@ -48,7 +53,7 @@ def write_configuration(context, database, name, http_port, gevent_port, **more)
     """
     values = {
         **context.database.options,
-        "addons_path": ",".join([str(context.root), *context.source.addons_paths]),
+        "addons_path": addons_path(context),
         "data_dir": context.data_dir,
         "db_name": database,
         "dbfilter": f"^{database}$",
@@ -73,7 +78,13 @@ def write_configuration(context, database, name, http_port, gevent_port, **more)
 
 
 def command(context, *arguments):
-    """Return the command line of Odoo: the series' Python, the source's own script, arguments."""
+    """Return the command line of Odoo: the series' Python, the source's own script, arguments.
+
+    Before a subcommand (`shell`) 17.0 and 18.0 look at Odoo's own addons, before the configuration is read: an
+    addon of core would be loaded instead of ours of the same name.
+    """
+    if arguments and not str(arguments[0]).startswith("-") and context.series in ("17.0", "18.0"):
+        arguments = (f"--addons-path={addons_path(context)}", *arguments)
     return [context.python, context.source.script, *arguments]
 
 

@@ -74,14 +74,19 @@ class Shop:
         # as the list on the portal and the e-mail link to it: with the invoice's token
         page.goto(self.admin.call("account.move", "get_portal_url", [invoice]))
         page.locator("a[data-bs-target='#pay_with'], a[data-target='#pay_with']").first.click()
-        option = page.locator(f"#pay_with input[name=o_payment_radio][data-provider-code={code}]")
-        option.first.wait_for(state="attached")
-        # the dialogue fades in
-        page.locator("#pay_with button[name=o_payment_submit_button]:visible").first.wait_for()
-        option.first.check(force=True)
+        choose_provider(page, code)
         if submit:
             page.locator("#pay_with button[name=o_payment_submit_button]:visible").first.click()
         return page
+
+
+def choose_provider(page, code):
+    """Choose a provider's means of payment."""
+    option = page.locator(f"input[name=o_payment_radio][data-provider-code={code}]").first
+    option.wait_for(state="attached")
+    # the dialogue fades in
+    page.locator("button[name=o_payment_submit_button]:visible").first.wait_for()
+    option.check(force=True)
 
 
 def back(page, suite):

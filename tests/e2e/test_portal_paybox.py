@@ -7,7 +7,7 @@ import re
 import urllib.request
 
 import pytest
-from shop import back, check_journal
+from shop import back, check_journal, choose_provider
 
 PAGE = "Valider le paiement"
 
@@ -182,9 +182,7 @@ def test_partial_payment(customer, shop, suite, platform):
     link = shop.read("payment.link.wizard", wizard, "link")["link"]
     page = customer(invoice, submit=False)
     page.goto("/" + re.sub(r"^https?://[^/]+/*", "", link))
-    option = page.locator("input[name=o_payment_radio][data-provider-code=paybox]").first
-    option.wait_for(state="attached")
-    option.check(force=True)
+    choose_provider(page, "paybox")
     page.locator("button[name=o_payment_submit_button]:visible").first.click()
     page.get_by_text(PAGE).wait_for()
     choose(page, "ok")
