@@ -80,8 +80,8 @@ def write_configuration(context, database, name, http_port, gevent_port, **more)
 def command(context, *arguments):
     """Return the command line of Odoo: the series' Python, the source's own script, arguments.
 
-    Before a subcommand (`shell`) 17.0 and 18.0 look at Odoo's own addons, before the configuration is read: an
-    addon of core would be loaded instead of ours of the same name.
+    With a subcommand (`shell`) 17.0 and 18.0 look at Odoo's own addons before they read the configuration:
+    an addon of core would be loaded instead of ours of the same name.
     """
     if arguments and not str(arguments[0]).startswith("-") and context.series in ("17.0", "18.0"):
         arguments = (f"--addons-path={addons_path(context)}", *arguments)
