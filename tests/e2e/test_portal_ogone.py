@@ -124,7 +124,7 @@ def test_cancelled(customer, shop, suite, platform):
     invoice = shop.invoice()
     page = customer(invoice)
     page.locator("button[name=action][value=cancel]").click()
-    back(page, suite)
+    page.wait_for_url(f"{suite.url}/**")
     shop_waits(suite, shop, invoice, "cancel")
     assert shop.state(invoice) == ("not_paid", 120)
     choose(customer(invoice), "ok")
