@@ -72,8 +72,7 @@ class PaymentProvider(models.Model):
     ogone_shakey_in_directlink = secret(
         "SHA Key IN (DirectLink)",
         help="The second box of the same page, Checks for DirectLink and Batch. Leave it empty here "
-        "when both "
-        "boxes hold the same passphrase.",
+        "when both boxes hold the same passphrase.",
     )
     ogone_shakey_in_directlink_sealed, ogone_shakey_in_directlink_set = sealed(), is_set()
     ogone_shakey_out = secret(

@@ -18,7 +18,7 @@ class ServipayPaymentProvider(models.AbstractModel):
         help="For a simulator: private and loopback addresses, and http. Never needed for the real platform.",
     )
     servipay_alert_user_ids = fields.Many2many(
-        "res.users", string="Alerts to", domain=[("share", "=", False)]
+        "res.users", "servipay_alert_user_rel", string="Alerts to", domain=[("share", "=", False)]
     )
     servipay_alert_emails = fields.Char("Alerts also to", help="E-mail addresses, separated by commas.")
     servipay_pending_days = fields.Integer("Alert for pending payments after (days)", default=3)
@@ -33,7 +33,7 @@ class ServipayPaymentProvider(models.AbstractModel):
         """Tell this company's recipients once; see ``servipay.alert``."""
         users, addresses = self._servipay_recipients()
         return self.env["servipay.alert"]._raise_once(
-            key, company=company, users=users, addresses=addresses, provider=self[:1].code, **values
+            key, company=company, users=users, addresses=addresses, **{"provider": self[:1].code, **values}
         )
 
     @api.model
@@ -49,6 +49,7 @@ class ServipayPaymentProvider(models.AbstractModel):
         for company in providers.company_id or self.env.company:
             own = providers.filtered(lambda provider, company=company: provider.company_id == company)
             values = {"kind": "unknown_reference", "reference": reference, "detail": detail}
+            values["provider"] = code  # also where no company uses it any more
             told |= own._servipay_alert(f"unknown_reference:{code}:{company.id}:{key}", company, **values)
         return bool(told)
 

@@ -10,16 +10,21 @@ def migrate(cr, version):
         "AND column_name = ANY(%s)",
         [list(COLUMNS)],
     )
-    env = api.Environment(cr, SUPERUSER_ID, {"active_test": False})
-    for (name,) in cr.fetchall():
-        seal_column(env, name)
+    if len(cr.fetchall()) < len(COLUMNS):
+        return  # never was core's
+    names = ", ".join(COLUMNS)
+    cr.execute(f"SELECT id, {names} FROM payment_provider WHERE code = 'ogone'")  # noqa: S608
+    seal(api.Environment(cr, SUPERUSER_ID, {"active_test": False}), cr.fetchall())
+    cr.execute("UPDATE payment_provider SET " + ", ".join(f"{name} = NULL" for name in COLUMNS))  # noqa: S608
 
 
-def seal_column(env, name):
-    """Move the values of one column into its sealed field."""
-    # suite-check: ok the name is one of COLUMNS
-    env.cr.execute(f'SELECT id, "{name}" FROM payment_provider WHERE "{name}" IS NOT NULL')  # noqa: S608
-    for number, value in env.cr.fetchall():
-        env["payment.provider"].browse(number)[f"{name}_sealed"] = env["servipay.secret.box"]._seal(value)
+def seal(env, rows):
+    """Store the values of [(id, *COLUMNS)], all of a provider at once: one that is in use needs both keys."""
+    box = env["servipay.secret.box"]
+    for number, *values in rows:
+        found = {
+            f"{name}_sealed": box._seal(value) for name, value in zip(COLUMNS, values, strict=True) if value
+        }
+        if found:
+            env["payment.provider"].browse(number).write(found)
     env.flush_all()
-    env.cr.execute(f'UPDATE payment_provider SET "{name}" = NULL')  # noqa: S608
