@@ -3,7 +3,17 @@ from urllib.parse import urljoin
 from odoo import SUPERUSER_ID, http
 from odoo.http import request
 
+from odoo.addons.payment.controllers.post_processing import PaymentPostProcessing
+
 RETURN = "/payment/ogone/return"
+IDENTIFY = "/payment/ogone/identify"
+SHOWN = "servipay_ogone_identified"  # of the session: the operation whose page the customer was led to
+# what the bank's page brings with it runs apart from Odoo: it sees none of its cookies and pages
+APART = [
+    ("Content-Security-Policy", "sandbox allow-forms allow-scripts allow-top-navigation"),
+    ("Content-Type", "text/html; charset=utf-8"),
+    ("Cache-Control", "no-store"),
+]
 # what merchants have entered at the platform in the years of Odoo's own addon
 LEGACY = [
     *(
@@ -70,3 +80,31 @@ class OgoneController(http.Controller):
         if len(raw) > MAX_BYTES:
             return None
         return self._inbox()._ogone_receive(raw, request.httprequest, at_once)
+
+
+class OgoneStatus(PaymentPostProcessing):
+    """A saved card was charged, and the bank wants to see its holder first: the customer is led there."""
+
+    @http.route()
+    def display_status(self, **kwargs):
+        """Lead the customer to the bank first, once."""
+        operation = self._ogone_waiting()
+        if operation and request.session.get(SHOWN) != operation.id:
+            return request.redirect(IDENTIFY)
+        return super().display_status(**kwargs)
+
+    @http.route(IDENTIFY, type="http", auth="public", website=True, sitemap=False)
+    def ogone_identify(self, **_ignored):
+        """Show the bank's page to the customer whose payment it is, and nobody else."""
+        operation = self._ogone_waiting()
+        if not operation:
+            return request.redirect("/payment/status")
+        request.session[SHOWN] = operation.id
+        return request.make_response(operation.ogone_identification, APART)
+
+    def _ogone_waiting(self):
+        """Return the operation of this session's payment that waits for its customer (empty: none does)."""
+        number = request.session.get(self.MONITORED_TX_ID_KEY)
+        transaction = request.env["payment.transaction"].sudo().browse(number or ()).exists()
+        operation = transaction._servipay_operation() if transaction.provider_code == "ogone" else None
+        return operation if operation and operation._ogone_is_identifying() else None

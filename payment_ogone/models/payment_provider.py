@@ -121,7 +121,7 @@ class PaymentProvider(models.Model):
     def _compute_feature_support_fields(self):
         result = super()._compute_feature_support_fields()
         self.filtered(lambda provider: provider.code == "ogone").update(
-            {"support_refund": "partial", "support_manual_capture": "partial", "support_tokenization": False}
+            {"support_refund": "partial", "support_manual_capture": "partial", "support_tokenization": True}
         )
         return result
 
@@ -280,14 +280,18 @@ class PaymentProvider(models.Model):
         """Return the ``Addresses`` that the customer comes back to."""
         return pages.Addresses(*[self.ogone_feedback_url] * 4)
 
-    def _ogone_options(self, method, lang):
-        """Return the ``Options`` of a payment by a ``payment.method``, in the customer's language (fr_FR)."""
+    def _ogone_options(self, method, lang, alias=None):
+        """Return the ``Options`` of a payment by a ``payment.method``, in the customer's language (fr_FR).
+
+        :param alias: ``Alias`` under which the card is to be kept
+        """
         return pages.Options(
             operation="RES" if self.capture_manually else "SAL",
             language=lang or "",
             method=methods.request_of(method.code),
             layout=self.ogone_layout or "",
             look=pages.Look(template=self.ogone_template or ""),
+            alias=alias,
         )
 
     def _ogone_read(self, reader, raw):
@@ -307,6 +311,12 @@ class PaymentProvider(models.Model):
         account = self._ogone_account()
         http = self._servipay_http((account.password, account.passphrase), **common)
         return OgoneClient(account, self._ogone_platform(), http)
+
+    @api.model
+    def _get_compatible_providers(self, *args, is_validation=False, **kwargs):
+        """A card is kept while something is paid with it: the platform has no payment of nothing."""
+        providers = super()._get_compatible_providers(*args, is_validation=is_validation, **kwargs)
+        return providers.filtered(lambda one: one.code != "ogone") if is_validation else providers
 
     def _get_default_payment_method_codes(self):
         """Cards; 17.0 wants a list and only asks whether a code is in it."""

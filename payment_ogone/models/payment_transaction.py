@@ -1,9 +1,15 @@
+import uuid
+
 from odoo import _, api, fields, models
 from odoo.exceptions import ValidationError
 
+from ..ogone import direct
 from ..ogone import order as orders
 from ..ogone import page as pages
 from ..ogone.errors import ProtocolError
+from ..ogone.text import clean
+
+ALIAS = "ODOO-ALIAS-"  # and 32 digits: as Odoo's own addon named them
 
 
 class PaymentTransaction(models.Model):
@@ -32,20 +38,22 @@ class PaymentTransaction(models.Model):
         if self.provider_code != "ogone":
             return values
         provider = self.provider_id.sudo()
+        operation = self._servipay_open_page(self._ogone_order(), authorisation=provider.capture_manually)
         try:
             form = pages.form(
                 provider._ogone_merchant(),
                 self._ogone_payment(),
                 provider._ogone_addresses(),
                 self._ogone_customer(),
-                provider._ogone_options(self.payment_method_id, self.partner_lang),
+                provider._ogone_options(
+                    self.payment_method_id, self.partner_lang, self._ogone_alias(operation)
+                ),
             )
             address = provider._ogone_platform().address("page")
         except ProtocolError as error:
             raise ValidationError(
                 _("The payment cannot be started, nothing was paid: %(why)s", why=error.message)
             ) from error
-        self._servipay_open_page(self._ogone_order(), authorisation=provider.capture_manually)
         return {**values, "api_url": address, "fields": form}
 
     def _ogone_order(self):
@@ -70,6 +78,68 @@ class PaymentTransaction(models.Model):
             city=self.partner_city or "",
             country=self.partner_country_id.code or "",
             phone=self.partner_phone or partner.phone or "",
+        )
+
+    # ------------------------------------------------------------------
+    # A card that is kept, and charged later
+    # ------------------------------------------------------------------
+
+    def _ogone_alias(self, operation):
+        """Return the ``Alias`` under which the platform is to keep the card, None when it is not to."""
+        if not self.tokenize:
+            return None
+        if not operation.ogone_alias:
+            operation.ogone_alias = f"{ALIAS}{uuid.uuid4().hex.upper()}"
+        own = self.with_context(lang=self.partner_lang)
+        return pages.Alias(own._ogone_consent(), operation.ogone_alias)
+
+    def _ogone_consent(self):
+        """Return what stands beside the box that the customer ticks on the platform's page."""
+        return _("I agree that my card is kept for my next payments to %s.", self.company_id.name)
+
+    def _extract_token_values(self, payment_data):
+        """Return what a token is made of, {} unless the platform says that it keeps the card as was asked."""
+        if self.provider_code != "ogone":
+            return super()._extract_token_values(payment_data)
+        operation = self._servipay_operation()
+        if not operation.ogone_alias or operation.ogone_alias_kept != operation.ogone_alias:
+            return {}
+        return {"provider_ref": operation.ogone_alias, "payment_details": operation.masked_pan[-4:]}
+
+    def _ogone_keep_card(self, operation, feedback):
+        """Keep the card of a payment that was known before the platform said that it keeps it."""
+        if not self.tokenize or not feedback.alias or operation.external_ref != feedback.payid:
+            return False
+        operation.ogone_alias_kept = feedback.alias
+        self._ogone_tokenize(operation)
+        return bool(self.token_id)
+
+    def _ogone_tokenize(self, operation):
+        if self.tokenize and operation.state == "approved":
+            self._tokenize({})
+
+    def _send_payment_request(self):
+        """Charge a saved card; the answer is waited for after the commit, never in the asking request."""
+        result = super()._send_payment_request()
+        if self.provider_code == "ogone":
+            self._servipay_charge(self._ogone_order(), self.provider_id.capture_manually)
+        return result
+
+    def _ogone_authentication(self, http_request):
+        """Return what 3-D Secure is told about the browser of the customer who pays (``Authentication``)."""
+        headers = http_request.headers
+        accept, agent = headers.get("Accept", "*/*"), headers.get("User-Agent", "")
+        told = [
+            ("BROWSERACCEPTHEADER", accept),
+            ("BROWSERLANGUAGE", http_request.accept_languages.best or ""),
+            ("BROWSERUSERAGENT", agent),
+        ]
+        return direct.Authentication(
+            accept=accept,
+            user_agent=agent,
+            addresses=self.provider_id._ogone_addresses(),
+            language=self.partner_lang or "",
+            details=tuple((name, clean(value, 200)) for name, value in told if value),
         )
 
     # ------------------------------------------------------------------
@@ -141,7 +211,7 @@ class PaymentTransaction(models.Model):
     def _ogone_learn_payment(self, operation, feedback):
         verdict, finding = operation._ogone_weigh(feedback)
         if verdict == "nothing":
-            return False
+            return self._ogone_keep_card(operation, feedback)
         if verdict in ("paid_twice", "moved_outside"):
             self._servipay_alert(verdict, detail=operation._ogone_detail(feedback), key=feedback.key)
             return True
@@ -162,4 +232,9 @@ class PaymentTransaction(models.Model):
         """Know the payment by the number that counts."""
         if self.provider_code == "ogone" and operation.external_ref:
             self.provider_reference = operation.external_ref
-        return super()._servipay_follow_page(operation, state)
+        result = super()._servipay_follow_page(operation, state)
+        if self.provider_code == "ogone":
+            self._ogone_tokenize(operation)
+            if state not in ("sent", "pending"):
+                operation.ogone_identification = False
+        return result

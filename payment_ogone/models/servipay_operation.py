@@ -1,6 +1,7 @@
 from datetime import timedelta
 
 from odoo import _, api, fields
+from odoo.http import request
 
 from odoo.addons.paypercloud_servipay.api.finding import Finding
 from odoo.addons.paypercloud_servipay.api.outcome import Mismatch
@@ -13,8 +14,10 @@ from ..ogone.verdict import Asked
 PAGE_SECONDS = 3600  # a page that nobody finished is looked up then; a late message counts all the same
 INQUIRE_AFTER = timedelta(hours=6)  # the platform forbids systematic questions: it reports by itself
 PENDING_FOR = timedelta(days=30)
+CHARGE_RHYTHM = {"first": 60, "slow": 6 * 3600}  # a customer may be waiting
 LONG_AGO = timedelta(hours=1)  # after that a request is not on its way any more
 OPEN = ("draft", "sent", "pending", "unknown")
+PRESENT = "7"  # ECI of a payment whose customer is in the shop
 # maintenance operations; a part leaves the rest open, and so does a refund: it may not be the last one
 MAINTENANCE = {"refund": "RFD", "void": "DES"}
 
@@ -30,6 +33,15 @@ class ServipayOperation(OnlineOperation):
         readonly=True,
         copy=False,
         help="PAYIDSUB: tells refunds and captures of one payment apart.",
+    )
+    ogone_alias = fields.Char("Card to be kept as", groups="base.group_system", readonly=True, copy=False)
+    ogone_alias_kept = fields.Char("Card kept as", groups="base.group_system", readonly=True, copy=False)
+    ogone_identification = fields.Text(
+        "Page of the bank",
+        groups="base.group_system",
+        readonly=True,
+        copy=False,
+        help="Where the customer identifies (3-D Secure), while that is waited for.",
     )
 
     # ------------------------------------------------------------------
@@ -134,10 +146,12 @@ class ServipayOperation(OnlineOperation):
 
     def _ogone_seconds_allowed(self):
         """Return how long a payment may take; DirectLink: the base's minimum."""
-        return 0 if self.original_id else PAGE_SECONDS
+        return 0 if self.original_id or self._ogone_is_charge() else PAGE_SECONDS
 
     def _ogone_rhythm(self):
         """Return when to ask about what is in flight: rarely, as the platform reports by itself."""
+        if self._ogone_is_charge():
+            return CHARGE_RHYTHM
         first = PAGE_SECONDS + 60 if not self.original_id else int(LONG_AGO.total_seconds())
         return {"first": first, "slow": int(INQUIRE_AFTER.total_seconds())}
 
@@ -148,8 +162,11 @@ class ServipayOperation(OnlineOperation):
                 None, "cancel_refused", _("a payment on the page ends when its customer leaves it")
             )
         if step == "send":
-            return self._ogone_sending() if self.original_id else Finding(None)
+            return self._ogone_sending() if self.original_id else self._ogone_charging()
         return self._ogone_inquiry()
+
+    def _identifiers(self):
+        return super()._identifiers() | {"ogone_alias_kept", "ogone_identification"}
 
     def _ogone_subject(self):
         """Return what an inquiry is about: a message that comes meanwhile makes its answer worthless."""
@@ -179,7 +196,7 @@ class ServipayOperation(OnlineOperation):
             if reply.failure:
                 return left or Finding(None, "", reply.failure.detail, about=about)
             verdict = direct.conclude_query(asked, reply.status, reply.body, **options)
-            if left and verdict.state in (None, "failed"):
+            if left and (verdict.state in (None, "failed") or verdict.reason == "identification"):
                 return left
             return finding_of(verdict, verdict.answer, movement, reply.latency, about)
 
@@ -188,13 +205,56 @@ class ServipayOperation(OnlineOperation):
     def _ogone_is_page_left(self):
         """Return the Finding of a page that nobody finished in time, None while somebody may."""
         over = self.deadline_at and self.deadline_at <= fields.Datetime.now()
-        silent = self.state == "pending" and self.reason in (False, "page_open")
+        silent = self.state == "pending" and self.reason in (False, "page_open", "og_identification")
         return Finding("cancelled", "page_left") if over and silent and not self.original_id else None
 
     def _ogone_is_sole(self):
         """Tell whether nothing else moved this payment, so that its last state is that of this movement."""
         others = self._ogone_payment_operation()._ogone_movements() - self
         return not others.filtered(lambda one: one.state not in ("draft", "declined", "cancelled", "failed"))
+
+    # ------------------------------------------------------------------
+    # DirectLink: a saved card
+    # ------------------------------------------------------------------
+
+    def _ogone_is_charge(self):
+        return not self.original_id and self._document()._servipay_is_charge()
+
+    def _ogone_charging(self):
+        """Return a callable that charges a saved card; ORDERID makes sure that it is charged once."""
+        if not self._ogone_is_charge():
+            return Finding(None)
+        client, asked, charge = self._ogone_client(), self._ogone_asked(), self._ogone_charge()
+
+        def run():
+            reply = client.ask("order", lambda account: direct.charge(account, charge))
+            if reply.failure:
+                return reply.failure
+            verdict = direct.conclude(asked, reply.status, reply.body)
+            return finding_of(verdict, verdict.answer, latency=reply.latency)
+
+        return run
+
+    def _ogone_charge(self):
+        """Return the ``Charge``; who is there can identify at the bank, and who is not cannot."""
+        transaction = self._document()
+        http = request.httprequest if request and transaction.operation == "online_token" else None
+        return direct.Charge(
+            order=self.reference,
+            alias=transaction.token_id.sudo().provider_ref,
+            amount=self.currency_id._servipay_decimal(self.amount),
+            currency=self.currency_id.name,
+            operation="RES" if self.kind == "authorisation" else "SAL",
+            description=transaction.reference,
+            eci=PRESENT if http else direct.RECURRING,
+            address=(http and http.remote_addr) or "",
+            customer=transaction._ogone_customer(),
+            authentication=transaction._ogone_authentication(http) if http else None,
+        )
+
+    def _ogone_is_identifying(self):
+        """Tell whether the bank waits for the customer, on a page that is there."""
+        return self.state == "pending" and bool(self.ogone_identification)
 
     # ------------------------------------------------------------------
     # DirectLink: refund, capture, void
@@ -246,7 +306,7 @@ def finding_of(verdict, answer, movement=False, latency=None, about=None):
     if reason and not differences:
         reason = f"og_{reason}"
     facts = _facts(verdict, answer, movement) if answer else {}
-    values = {**facts, **_dates(state)}
+    values = {**facts, **_dates(state, reason)}
     return Finding(state, reason, _said(answer), values, differences, latency, not movement, about)
 
 
@@ -263,14 +323,24 @@ def _facts(verdict, answer, movement):
         "card_brand": answer.brand or answer.method,
         "masked_pan": f"************{answer.card_tail}" if answer.card_tail else "",
         "decline_code": "" if approved else answer.error,
+        **({} if movement else _kept(verdict, answer)),
     }
 
 
-def _dates(state):
+def _kept(verdict, answer):
+    """Return the name of a card that is kept, and the page of a bank that wants to see the customer."""
+    page = getattr(answer, "html", "") if verdict.reason == "identification" else ""
+    return {"ogone_alias_kept": answer.alias, "ogone_identification": page}
+
+
+def _dates(state, reason):
     """Return how long what the platform calls pending may take, and when it is asked about."""
     if state != "pending":
         return {}
     now = fields.Datetime.now()
+    if reason == "og_identification":
+        end = now + timedelta(seconds=PAGE_SECONDS)
+        return {"deadline_at": end, "next_inquiry_at": end}
     return {"deadline_at": now + PENDING_FOR, "next_inquiry_at": now + INQUIRE_AFTER}
 
 

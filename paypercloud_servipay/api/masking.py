@@ -30,7 +30,7 @@ SECRET_PARTS = frozenset(
     apikey apisecret accesskey secretkey privatekey clientsecret sharedsecret secret token bearer jwt
     password passwd pwd pswd passphrase sha shasign shain shaout hmac signature
     cardnumber cardno pan primaryaccountnumber cvv cvv2 cvc cvc2 cvx cvn track1 track2 track3
-    trackdata pin pinblock iban cookie setcookie porteur dateval credentials
+    trackdata pin pinblock iban cookie setcookie porteur dateval credentials htmlanswer pareq
     """.split()
 )
 # ... or when all of them, joined, stand here: as a part these words are harmless (authorization_code,

@@ -127,6 +127,24 @@ class ServipayPaymentCompat(models.AbstractModel):
             elif currency != self.currency_id.name:
                 self._set_error(_("The currency of the payment is not the currency that was asked for."))
 
+        def _tokenize(self, payment_data):
+            """Keep what was paid with, when the provider says that it does."""
+            self.ensure_one()
+            values = self._extract_token_values(payment_data)
+            if not values:
+                return
+            common = {
+                "provider_id": self.provider_id.id,
+                "payment_method_id": self.payment_method_id.id,
+                "partner_id": self.partner_id.id,
+            }
+            self.write({"token_id": self.env["payment.token"].create({**common, **values}).id})
+            self.tokenize = False
+
+        def _extract_token_values(self, payment_data):
+            """Return the values of a token, {} for none; providers override it."""
+            return {}
+
         # -- the old entry points lead into the new ones
 
         def _get_tx_from_notification_data(self, provider_code, notification_data):

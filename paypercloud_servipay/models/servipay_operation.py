@@ -643,7 +643,7 @@ class ServipayOperation(models.Model):
                 continue
             if finding.mismatches and name not in ("raw_state", "external_ref"):
                 continue  # facts about something else
-            if name in IDENTIFIERS and masks_to(value, finding.values.get("masked_pan") or self.masked_pan):
+            if name in self._identifiers() and masks_to(value, finding.values.get("masked_pan") or self.masked_pan):
                 continue  # no identifier: the card's number in the place of one
             known[name] = self._plain_value(field, value)
         if known:
@@ -659,7 +659,11 @@ class ServipayOperation(models.Model):
             return value
         value = value.replace("\x00", "\ufffd")  # PostgreSQL stores no NUL
         # whatever a provider writes into its texts must not bring a card number into the chatter or an export
-        return value if field.name in IDENTIFIERS else Masker().text(value)
+        return value if field.name in self._identifiers() else Masker().text(value)
+
+    def _identifiers(self):
+        """Return the names of fields whose text is sent back as it is, and may look like something secret."""
+        return IDENTIFIERS
 
     def _note_no_news(self, finding):
         values = {}

@@ -18,6 +18,7 @@ UNSENT_AFTER = timedelta(minutes=15)  # sending takes less than a minute
 SILENT = ("page_open", "page_left", "confirming")
 BOOK_AFTER = 5  # seconds: the browser, when it comes back, books at once
 MOVEMENTS = ("refund", "capture", "void")
+UNDECIDED = ("draft", "pending", "authorized")
 
 
 class ServipayPaymentFlow(models.AbstractModel):
@@ -84,12 +85,16 @@ class ServipayPaymentFlow(models.AbstractModel):
         operation = self._servipay_operation()
         if operation:  # the same form, rendered again
             return operation
-        kind = "authorisation" if authorisation else "purchase"
-        values = {**self._servipay_intent(kind), "reference": reference, "channel": "online"}
-        operation = self.env["servipay.operation"].sudo().create(values)
+        operation = self._servipay_open(reference, authorisation)
         operation._claim()
         operation._apply(Finding("pending", "page_open"), "send")
         return operation
+
+    def _servipay_open(self, reference, authorisation, **values):
+        """Open the operation of this payment, in this transaction; see ``_servipay_open_page``."""
+        kind = "authorisation" if authorisation else "purchase"
+        values = {**self._servipay_intent(kind), "reference": reference, "channel": "online", **values}
+        return self.env["servipay.operation"].sudo().create(values)
 
     def _servipay_intent(self, kind):
         return {
@@ -109,6 +114,33 @@ class ServipayPaymentFlow(models.AbstractModel):
         kinds = MOVEMENTS if movement else ("purchase", "authorisation")
         domain = [("res_model", "=", self._name), ("res_id", "=", self.id), ("kind", "in", kinds)]
         return self.env["servipay.operation"].sudo().search(domain, limit=1)
+
+    # ------------------------------------------------------------------
+    # A saved card: its charge is committed before it is sent
+    # ------------------------------------------------------------------
+
+    def _servipay_charge(self, reference, authorisation=False):
+        """Charge this transaction's saved card once what asks for it is committed; see _servipay_request.
+
+        :param reference: what the provider will know the payment by, and refuses a second time
+        :param authorisation: the money is only reserved and captured later
+        """
+        self.ensure_one()
+        operation = self._servipay_operation()
+        if not operation:
+            operation = self._servipay_open(
+                reference,
+                authorisation,
+                channel="online" if self.operation == "online_token" else "backend",
+                # two requests for one transaction are one charge
+                idempotency_key=f"{self.provider_code}:{self.id}:charge",
+            )
+        number = operation.id
+        after_commit(self.env, lambda env: send_claimed(Conversation(env, number)))
+
+    def _servipay_is_charge(self):
+        """Tell whether this pays with a saved card, without any page."""
+        return self.operation in ("online_token", "offline") and bool(self.token_id)
 
     # ------------------------------------------------------------------
     # Refund, capture, void: committed before they are sent
@@ -151,17 +183,19 @@ class ServipayPaymentFlow(models.AbstractModel):
 
     @api.model
     def _servipay_cron_unsent(self):
-        """End movements that were asked for and never sent: the process died right after the commit.
+        """End what was asked for and never sent: the process died right after the commit.
 
         What was sent has an operation that was claimed before, and is never touched here."""
         domain = [
             ("state", "=", "draft"),
+            "|",
             ("source_transaction_id", "!=", False),
+            ("operation", "in", ("online_token", "offline")),
             ("provider_code", "in", list(self._servipay_codes())),
             ("create_date", "<", fields.Datetime.now() - UNSENT_AFTER),
         ]
         for transaction in self.search(domain):
-            operation = transaction._servipay_operation(movement=True)
+            operation = transaction._servipay_operation(movement=bool(transaction.source_transaction_id))
             if operation.state == "draft":
                 operation._claim_cancel()  # anything else was sent, and ends by what the provider says
             if not operation or operation.state == "cancelled":
@@ -207,7 +241,9 @@ class ServipayPaymentFlow(models.AbstractModel):
     def _servipay_follow_page(self, operation, state):
         # who was refused and paid in a later attempt must not read the refusal meanwhile
         refused = operation.reason == "confirming" and self.state in ("error", "cancel")
-        if state == "sent" or (operation.reason in SILENT and not refused):
+        silent = operation.reason in SILENT and not refused
+        # a page is left before anything happened; the charge of a saved card was pending
+        if state == "sent" or (silent and not self._servipay_is_charge()):
             return
         # the customer reads this on the portal
         words = self._servipay_words(operation.with_context(lang=self.partner_id.lang))
@@ -224,6 +260,8 @@ class ServipayPaymentFlow(models.AbstractModel):
         self._servipay_note(operation)
         if state == "approved":
             self._servipay_book_soon()
+        elif state in ("declined", "failed", "cancelled") and self.state in ("error", "cancel"):
+            self._servipay_drafts().with_context(servipay_charging=False).action_cancel()
 
     def _servipay_follow_movement(self, operation, state):
         if state == "sent":
@@ -269,7 +307,11 @@ class ServipayPaymentFlow(models.AbstractModel):
     def _servipay_documents(self):
         """Return the paid documents as a list of records: invoices, and orders where sales are installed."""
         orders = self.sale_order_ids if "sale_order_ids" in self._fields else ()
-        return [*self.invoice_ids, *orders]
+        return [*self.invoice_ids, *orders] or [*self._servipay_drafts()]
+
+    def _servipay_drafts(self):
+        """Return the payment that somebody registered with a saved card, and that waits for the charge."""
+        return self.payment_id.filtered(lambda payment: payment.state == "draft")
 
     def _servipay_language(self):
         """Return the language of who looks after payments, else of who looks after the invoice."""
@@ -342,11 +384,31 @@ class ServipayPaymentFlow(models.AbstractModel):
         """Call ``book``; a failure is told once, in a transaction that it does not take along."""
         try:
             with self.env.cr.savepoint():
-                return book()
+                result = book()
+                for transaction in self.filtered(lambda one: one._is_servipay() and one.state == "done"):
+                    transaction._servipay_post_draft()
+                return result
         except UserError as error:
             for transaction in self.filtered(lambda one: one._is_servipay()):
                 transaction._servipay_tell_failure(str(error))
             raise
+
+    def _servipay_post_draft(self):
+        """Post the payment that waited for the charge of a saved card, and reconcile it."""
+        payment = self.payment_id.filtered(lambda one: one.state in ("draft", "cancel", "canceled"))
+        if not payment:
+            return
+        if payment.state != "draft":  # it was given up, and the money came all the same
+            payment.action_draft()
+        gone = self.invoice_ids.filtered(lambda invoice: invoice.state == "cancel")
+        invoices = self.invoice_ids - gone
+        paid_before = invoices.filtered(_is_paid)
+        lines = _receivable(invoices)
+        if lines and payment.destination_account_id != lines[0].account_id:
+            payment.destination_account_id = lines[0].account_id
+        payment.action_post()
+        self._servipay_reconcile(payment, invoices)
+        self._servipay_check_booked(payment, gone, paid_before)
 
     def _servipay_tell_failure(self, text):
         number, model = self.id, self._name
@@ -363,16 +425,16 @@ class ServipayPaymentFlow(models.AbstractModel):
     else:
 
         def _finalize_post_processing(self):
-            return self._servipay_booking(super()._finalize_post_processing)
+            # it would take them for processed, and never look at them again
+            ready = self.filtered(lambda one: not one._is_servipay() or one.state not in UNDECIDED)
+            return ready._servipay_booking(super(ServipayPaymentFlow, ready)._finalize_post_processing)
 
     def _create_payment(self, **extra_create_values):
         """Make the payment, on all series with the document's own account and without cancelled invoices."""
         if not self._is_servipay():
             return super()._create_payment(**extra_create_values)
         gone = self.invoice_ids.filtered(lambda invoice: invoice.state == "cancel")
-        paid_before = self.invoice_ids.filtered(
-            lambda invoice: invoice.state == "posted" and invoice.currency_id.is_zero(invoice.amount_residual)
-        )
+        paid_before = self.invoice_ids.filtered(_is_paid)
         notes = self._servipay_credit_notes()
         lines = _receivable(notes or self.invoice_ids - gone)
         if lines:
@@ -421,6 +483,10 @@ class ServipayPaymentFlow(models.AbstractModel):
             self._servipay_alert("not_reconciled", detail=payment.currency_id.format(abs(rest)))
 
 
+def _is_paid(invoice):
+    return invoice.state == "posted" and invoice.currency_id.is_zero(invoice.amount_residual)
+
+
 def _receivable(documents):
     """Return the lines of invoices or credit notes that a payment is reconciled with."""
     return documents.line_ids.filtered(lambda line: line.display_type == "payment_term")
@@ -438,7 +504,11 @@ def send_movement(env, model, number, kind):
     operation_id = apart("_servipay_open_movement", kind)
     if not operation_id:
         return
-    conversation = Conversation(env, operation_id)
+    send_claimed(Conversation(env, operation_id))
+    apart("_servipay_post_process")
+
+
+def send_claimed(conversation):
+    """Claim an operation and send it, unless somebody else has done or ended it."""
     if conversation.apart("_claim"):
         conversation.send()
-    apart("_servipay_post_process")
