@@ -64,7 +64,8 @@ class OgoneController(http.Controller):
         account without SHA-OUT passphrase sends none."""
         notification = self._receive(raw) if raw else None
         if raw and notification is None:
-            return request.make_response("", [("Content-Type", "text/plain")], status=403)
+            # an error for the platform, which tells the merchant; a sentence for a customer
+            return request.render("payment_ogone.not_verified", status=403)
         if notification:
             notification._apply_once()
         # not of the stored message: this request began before it was there, and does not see it

@@ -15,6 +15,12 @@ from .ogone_client import OgoneClient
 
 SECRETS = ("ogone_password", "ogone_shakey_in", "ogone_shakey_in_directlink", "ogone_shakey_out")
 OWN = {"copy": False}
+COLOUR = "As #RRGGBB or by its English name. A template of your own ignores it."
+# what a merchant may set, as members of page.Look
+LOOK = (
+    *("title", "logo", "font", "template", "background", "text"),
+    *("table_background", "table_text", "button_background", "button_text"),
+)
 
 
 class PaymentProvider(models.Model):
@@ -104,6 +110,15 @@ class PaymentProvider(models.Model):
         [("0", "Grouped"), ("1", "Grouped, without names"), ("2", "One list")], "List of means of payment"
     )
     ogone_template = fields.Char("Template (TP)", help="Address or file name of a page of your own.")
+    ogone_title = fields.Char("Title", help="Stands above the payment page.")
+    ogone_logo = fields.Char("Logo", help="Name of a file that you uploaded at Ogone, or an https address.")
+    ogone_font = fields.Char("Font")
+    ogone_background = fields.Char("Background", help=COLOUR)
+    ogone_text = fields.Char("Text", help=COLOUR)
+    ogone_table_background = fields.Char("Background of the table", help=COLOUR)
+    ogone_table_text = fields.Char("Text in the table", help=COLOUR)
+    ogone_button_background = fields.Char("Background of the buttons", help=COLOUR)
+    ogone_button_text = fields.Char("Text on the buttons", help=COLOUR)
     ogone_feedback_url = fields.Char("Feedback address", compute="_compute_ogone_feedback_url")
 
     # ------------------------------------------------------------------
@@ -170,6 +185,19 @@ class PaymentProvider(models.Model):
             except ProtocolError as error:
                 raise ValidationError(
                     _("Write the platform's address as https://host or https://host:port.")
+                ) from error
+
+    @api.constrains(*(f"ogone_{name}" for name in LOOK))
+    def _check_ogone_look(self):
+        for provider in self:
+            try:
+                pages.check_look(provider._ogone_look())
+            except ProtocolError as error:
+                raise ValidationError(
+                    _(
+                        "Write colours as #RRGGBB or by their English name, logo and template as the "
+                        "name of a file or an https address."
+                    )
                 ) from error
 
     @api.constrains("servipay_pending_days")
@@ -290,9 +318,12 @@ class PaymentProvider(models.Model):
             language=lang or "",
             method=methods.request_of(method.code),
             layout=self.ogone_layout or "",
-            look=pages.Look(template=self.ogone_template or ""),
+            look=self._ogone_look(),
             alias=alias,
         )
+
+    def _ogone_look(self):
+        return pages.Look(**{name: self[f"ogone_{name}"] or "" for name in LOOK})
 
     def _ogone_read(self, reader, raw):
         """Call ``reader(raw, passphrase, algorithm, names)`` of the room with this account's SHA-OUT."""

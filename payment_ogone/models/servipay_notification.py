@@ -70,6 +70,22 @@ class ServipayNotification(models.Model):
         feedback, _provider = self._ogone_signed(raw, self._ogone_guess(raw))
         return feedback.key if feedback is not None else ""
 
+    def _ogone_why_refused(self):
+        """Return a sentence about what is wrong with a message that was not accepted, or with our keys."""
+        raw = self._ogone_raw()
+        domain = [("code", "=", "ogone"), ("state", "!=", "disabled")]
+        providers = self.env["payment.provider"].sudo()
+        provider = self._ogone_guess(raw).provider_id or providers.search(domain, limit=1)
+        if not provider:
+            return False
+        others = [
+            provider._servipay_secret(name) for name in ("ogone_shakey_in", "ogone_shakey_in_directlink")
+        ]
+        slug = provider._ogone_read(
+            lambda *known: messages.why_refused(*known, other_passphrases=tuple(filter(None, others))), raw
+        )
+        return self.env["servipay.operation"]._ogone_sentences().get(slug, False)
+
     # ------------------------------------------------------------------
     # Apply
     # ------------------------------------------------------------------

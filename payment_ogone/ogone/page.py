@@ -403,6 +403,12 @@ def _alias_fields(alias):
     return [*named, ("ALIASUSAGE", consent), ("ALIASPERSISTEDAFTERUSE", "N" if alias.kept is False else "Y")]
 
 
+def check_look(look):
+    """Return a Look when the platform takes it; ProtocolError codes "colour", "url"."""
+    _look_fields(look)
+    return look
+
+
 def _look_fields(look):
     return [
         ("TITLE", cut("TITLE", look.title)),

@@ -2,7 +2,7 @@
 
 from unittest.mock import patch
 
-from odoo.tests import tagged
+from odoo.tests import new_test_user, tagged
 from odoo.tools import mute_logger
 
 from odoo.addons.paypercloud_servipay.models import servipay_notification
@@ -59,7 +59,9 @@ class TestFeedback(OgoneCase):
             self.simulator.set(deliver=False, sign=sign)
             self.simulator.attempt(self.visit(self.tx), "ok")
             self.assertEqual(self.tell().status_code, 403, sign)
-            self.assertEqual(self.get(self.simulator.notifications[-1]["query"]).status_code, 403, sign)
+            page = self.get(self.simulator.notifications[-1]["query"])
+            self.assertEqual(page.status_code, 403, sign)
+            self.assertIn("Please do not pay a second time", page.text)
             self.untouched()
         self.assertEqual(self.alerts().mapped("kind"), ["bad_signature"])
         self.assertFalse(self.inbox().filtered("verified"))
@@ -188,6 +190,18 @@ class TestFeedback(OgoneCase):
         message.action_replay()
         self.assertEqual((message.verified, message.state, message.error), (True, "processed", False))
         self.assertEqual((self.tx.state, self.bill.amount_residual), ("done", 0))
+
+    def test_refused_message_says_why(self):
+        manager = new_test_user(self.env, "why", groups="paypercloud_servipay.group_manager", email="w@x.com")
+        for sign, word in (("swapped", "exchanged"), ("none", "no signature"), ("stranger", "SHA-OUT")):
+            self.simulator.set(sign=sign)
+            self.attempt_unheard()
+            self.assertIn(word, self.inbox()[:1].with_user(manager).refusal, sign)
+
+    def attempt_unheard(self):
+        """Let the customer pay, and the platform report it in a way that is refused."""
+        self.simulator.attempt(self.visit(self.transaction(self.bill)), "ok")
+        self.assertEqual(self.tell().status_code, 403)
 
     def test_oversized(self):
         self.assertEqual(self.post("a" * 20000).status_code, 403)

@@ -19,6 +19,11 @@ class TestPage(OgoneCase):
         self.assertNotIn("USERID", fields)
         self.assertFalse(self.simulator.open(pairs).ending)
 
+    def test_page_looks_as_the_merchant_wants(self):
+        self.provider.write({"ogone_title": "Chez nous", "ogone_button_background": "#714B67"})
+        fields = dict(self.form(self.transaction(self.invoice()))[1])
+        self.assertEqual((fields["TITLE"], fields["BUTTONBGCOLOR"]), ("Chez nous", "#714B67"))
+
     def test_operation_is_there_before_the_customer_leaves(self):
         tx = self.transaction(self.invoice())
         self.form(tx)

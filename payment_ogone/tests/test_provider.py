@@ -29,6 +29,8 @@ class TestProvider(OgoneCase):
         self.refused("https://host", ogone_base_url="not a host/")
         self.refused("signed parameters", ogone_extra_names="A-B C&D")
         self.refused("one day", servipay_pending_days=0)
+        self.refused("#RRGGBB", ogone_background="url(x)")
+        self.refused("#RRGGBB", ogone_logo="http://")
 
     def test_http_only_where_it_is_allowed(self):
         self.refused("https://host", servipay_allow_private=False)

@@ -70,6 +70,9 @@ class ServipayNotification(models.Model):
     copies = fields.Integer(readonly=True, default=1, help="How often this message came.")
     attempts = fields.Integer(readonly=True)
     error = fields.Char(readonly=True)
+    refusal = fields.Char(
+        "Not accepted because", compute="_compute_refusal", groups="paypercloud_servipay.group_manager"
+    )
     next_attempt_at = fields.Datetime(readonly=True)
     processed_at = fields.Datetime(readonly=True)
     operation_id = fields.Many2one(
@@ -89,6 +92,16 @@ class ServipayNotification(models.Model):
                 WHERE state IN ('processed', 'duplicate', 'rejected');
             """
         )
+
+    # ------------------------------------------------------------------
+    # Compute
+    # ------------------------------------------------------------------
+
+    def _compute_refusal(self):
+        """Say why a message was not accepted, with today's keys: ``_<provider>_why_refused`` where it is."""
+        for notification in self:
+            hook = getattr(notification, f"_{notification.provider}_why_refused", None)
+            notification.refusal = hook() if hook and notification.state == "rejected" else False
 
     # ------------------------------------------------------------------
     # Actions

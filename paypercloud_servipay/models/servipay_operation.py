@@ -643,7 +643,9 @@ class ServipayOperation(models.Model):
                 continue
             if finding.mismatches and name not in ("raw_state", "external_ref"):
                 continue  # facts about something else
-            if name in self._identifiers() and masks_to(value, finding.values.get("masked_pan") or self.masked_pan):
+            if name in self._identifiers() and masks_to(
+                value, finding.values.get("masked_pan") or self.masked_pan
+            ):
                 continue  # no identifier: the card's number in the place of one
             known[name] = self._plain_value(field, value)
         if known:

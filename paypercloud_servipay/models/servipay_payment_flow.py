@@ -311,7 +311,7 @@ class ServipayPaymentFlow(models.AbstractModel):
 
     def _servipay_drafts(self):
         """Return the payment that somebody registered with a saved card, and that waits for the charge."""
-        return self.payment_id.filtered(lambda payment: payment.state == "draft")
+        return self.payment_id.filtered(_is_draft)
 
     def _servipay_language(self):
         """Return the language of who looks after payments, else of who looks after the invoice."""
@@ -395,10 +395,10 @@ class ServipayPaymentFlow(models.AbstractModel):
 
     def _servipay_post_draft(self):
         """Post the payment that waited for the charge of a saved card, and reconcile it."""
-        payment = self.payment_id.filtered(lambda one: one.state in ("draft", "cancel", "canceled"))
+        payment = self.payment_id.filtered(lambda one: _is_draft(one) or one.state in ("cancel", "canceled"))
         if not payment:
             return
-        if payment.state != "draft":  # it was given up, and the money came all the same
+        if not _is_draft(payment):  # it was given up, and the money came all the same
             payment.action_draft()
         gone = self.invoice_ids.filtered(lambda invoice: invoice.state == "cancel")
         invoices = self.invoice_ids - gone
@@ -485,6 +485,11 @@ class ServipayPaymentFlow(models.AbstractModel):
 
 def _is_paid(invoice):
     return invoice.state == "posted" and invoice.currency_id.is_zero(invoice.amount_residual)
+
+
+def _is_draft(payment):
+    # 19.0 calls a payment "in process" as soon as it has an entry, which may be a draft
+    return (payment.move_id or payment).state == "draft"
 
 
 def _receivable(documents):

@@ -1,6 +1,26 @@
 """A shop whose portal customers pay invoices online: what the browser tests of all providers share."""
 
+import json
 import re
+import urllib.request
+
+
+class Platform:
+    """Steers a provider's simulator, as the platform's people would."""
+
+    def __init__(self, suite, addon):
+        self.url = suite.simulators[addon]["url"]
+
+    def call(self, path, **body):
+        """POST to the control API."""
+        request = urllib.request.Request(f"{self.url}/_simulator/{path}", json.dumps(body).encode())
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.load(answer)
+
+    def get(self, path):
+        """GET from the control API."""
+        with urllib.request.urlopen(f"{self.url}/_simulator/{path}", timeout=10) as answer:
+            return json.load(answer)
 
 
 class Shop:
@@ -69,20 +89,25 @@ class Shop:
             lambda: self.state(invoice)[0] in ("paid", "in_payment"), what="the paid invoice"
         )
 
-    def pay(self, page, invoice, code, submit=True):
+    def pay(self, page, invoice, code, submit=True, kind="payment_method"):
         """Take the portal customer, who is logged in, from an invoice to the payment page of a provider."""
         # as the list on the portal and the e-mail link to it: with the invoice's token
         page.goto(self.admin.call("account.move", "get_portal_url", [invoice]))
         page.locator("a[data-bs-target='#pay_with'], a[data-target='#pay_with']").first.click()
-        choose_provider(page, code)
+        choose_provider(page, code, kind)
         if submit:
-            page.locator("#pay_with button[name=o_payment_submit_button]:visible").first.click()
+            self.submit(page)
         return page
 
+    def submit(self, page):
+        """Press the button of the payment dialogue."""
+        page.locator("#pay_with button[name=o_payment_submit_button]:visible").first.click()
 
-def choose_provider(page, code):
-    """Choose a provider's means of payment."""
-    option = page.locator(f"input[name=o_payment_radio][data-provider-code={code}]").first
+
+def choose_provider(page, code, kind="payment_method"):
+    """Choose a provider's means of payment; kind: "token" for a saved card."""
+    radio = f"input[name=o_payment_radio][data-payment-option-type={kind}]"
+    option = page.locator(f"{radio}[data-provider-code={code}]").first
     option.wait_for(state="attached")
     # the dialogue fades in
     page.locator("button[name=o_payment_submit_button]:visible").first.wait_for()

@@ -2,70 +2,11 @@
 
 No scheduled job runs here: what happens, happens through the page, the feedback and the browser."""
 
-import json
-import urllib.request
-
-import pytest
+import ogone_shop
+from ogone_shop import PAGE, choose, operation_of, orders, shop_waits
 from shop import back, check_journal
 
-PAGE = "Valider le paiement"
-
-
-class Platform:
-    """Steers the simulator, as the platform's people would."""
-
-    def __init__(self, suite):
-        self.url = suite.simulators["payment_ogone"]["url"]
-
-    def call(self, path, **body):
-        """POST to the control API."""
-        request = urllib.request.Request(f"{self.url}/_simulator/{path}", json.dumps(body).encode())
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return json.load(answer)
-
-    def orders(self, reference):
-        """What was charged for one reference."""
-        with urllib.request.urlopen(f"{self.url}/_simulator/books", timeout=10) as answer:
-            orders = json.load(answer)["orders"]
-        return [order for order in orders if order["orderid"] == reference]
-
-
-@pytest.fixture
-def platform(suite):
-    """The platform, its books empty; it calls the shop at once, as the back office says."""
-    found = Platform(suite)
-    found.call("reset", account=True)
-    address = f"{suite.url}/payment/ogone/return"
-    found.call("configure", accepted_url=address, declined_url=address, status_url=address, feedback="online")
-    yield found
-    found.call("reset", account=True)
-
-
-@pytest.fixture
-def customer(page, shop, login):
-    """A function that takes the portal customer from an invoice to the payment page; returns the page."""
-    login(page, "portal")
-
-    def to_the_page(invoice, submit=True):
-        shop.pay(page, invoice, "ogone", submit)
-        if submit:
-            page.get_by_text(PAGE).wait_for()
-        return page
-
-    return to_the_page
-
-
-def choose(page, choice):
-    """Let the bank answer: "ok", an error's number, a status."""
-    page.select_option("#choice", choice)
-    page.get_by_text(PAGE).click()
-
-
-def operation_of(shop, invoice):
-    """The operation of an invoice's only payment."""
-    (transaction,) = shop.transactions(invoice)
-    (operation,) = shop.operations(transaction["reference"])
-    return operation
+customer, platform = ogone_shop.customer, ogone_shop.platform
 
 
 def test_paid(customer, shop, suite, platform, screenshot):
@@ -79,7 +20,7 @@ def test_paid(customer, shop, suite, platform, screenshot):
     (transaction,) = shop.transactions(invoice)
     assert (transaction["state"], transaction["is_post_processed"]) == ("done", True)
     assert operation_of(shop, invoice)["state"] == "approved"
-    assert len(platform.orders(transaction["reference"])) == 1
+    assert len(orders(platform, transaction["reference"])) == 1
     check_journal(shop, invoice, transaction["payment_id"][0])
     assert "Paiement en ligne accepté" in shop.chatter(invoice)
     assert shop.alerts(transaction["reference"]) == []
@@ -171,6 +112,34 @@ def test_wrong_amount(customer, shop, suite, platform):
     assert shop.alerts(transaction["reference"]) == ["mismatch"]
 
 
-def shop_waits(suite, shop, invoice, state):
-    """Wait until an invoice's newest transaction has a state."""
-    suite.wait_until(lambda: shop.transactions(invoice)[-1]["state"] == state, what=f"the state {state}")
+def test_accented_customer(customer, shop, suite, platform):
+    """Whatever stands in the customer's record is signed as the platform computes it."""
+    before = shop.read("res.partner", shop.partner, "name", "street", "city")
+    names = {"name": "Zoë d'Œuvrard-Łęcka", "street": "7 allée des Érables — bât. « Été »", "city": "Besançon"}
+    shop.admin.call("res.partner", "write", [shop.partner], names)
+    try:
+        invoice = shop.invoice()
+        page = customer(invoice)
+        choose(page, "ok")
+        back(page, suite)
+        shop.paid(invoice)
+    finally:
+        shop.admin.call("res.partner", "write", [shop.partner], {name: before[name] for name in names})
+    (order,) = orders(platform, shop.transactions(invoice)[0]["reference"])
+    assert order["cn"] == "Zoë dŒuvrard-Łęcka"
+
+
+def test_uncertain_then_paid(customer, shop, suite, platform, screenshot):
+    """The bank's answer is lost: nobody is told that it failed, and the platform's later word settles it."""
+    invoice = shop.invoice()
+    page = customer(invoice)
+    choose(page, "92")
+    page.wait_for_url(f"{suite.url}/**")
+    shop_waits(suite, shop, invoice, "pending")
+    assert operation_of(shop, invoice)["state"] == "unknown"
+    assert shop.state(invoice) == ("not_paid", 120)
+    screenshot(page, "ogone-uncertain")
+    (transaction,) = shop.transactions(invoice)
+    platform.call("settle", orderid=transaction["reference"], status="9")
+    shop_waits(suite, shop, invoice, "done")
+    assert operation_of(shop, invoice)["state"] == "approved"

@@ -2,39 +2,27 @@
 
 No scheduled job runs here: what happens, happens through the page, the notification and the browser."""
 
-import json
 import re
-import urllib.request
 
 import pytest
-from shop import back, check_journal, choose_provider
+from shop import Platform, back, check_journal, choose_provider
 
 PAGE = "Valider le paiement"
 
 
-class Platform:
-    """Steers the simulator, as the platform's people would."""
-
-    def __init__(self, suite):
-        self.url = suite.simulators["payment_paybox"]["url"]
-
-    def call(self, path, **body):
-        """POST to the control API."""
-        request = urllib.request.Request(f"{self.url}/_simulator/{path}", json.dumps(body).encode())
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return json.load(answer)
+class Books(Platform):
+    """Paybox's simulator."""
 
     def books(self, reference=None):
         """What was charged, for one reference."""
-        with urllib.request.urlopen(f"{self.url}/_simulator/books", timeout=10) as answer:
-            charges = json.load(answer)["charges"]
+        charges = self.get("books")["charges"]
         return [charge for charge in charges if reference in (None, charge["reference"])]
 
 
 @pytest.fixture
 def platform(suite):
     """The platform, its books empty."""
-    found = Platform(suite)
+    found = Books(suite, "payment_paybox")
     found.call("reset")
     yield found
     found.call("reset")
