@@ -70,9 +70,7 @@ class ServipayNotification(models.Model):
     copies = fields.Integer(readonly=True, default=1, help="How often this message came.")
     attempts = fields.Integer(readonly=True)
     error = fields.Char(readonly=True)
-    refusal = fields.Char(
-        "Not accepted because", compute="_compute_refusal", groups="paypercloud_servipay.group_manager"
-    )
+    refusal = fields.Char("Not accepted because", compute="_compute_refusal", compute_sudo=True)
     next_attempt_at = fields.Datetime(readonly=True)
     processed_at = fields.Datetime(readonly=True)
     operation_id = fields.Many2one(
