@@ -115,7 +115,11 @@ def test_wrong_amount(customer, shop, suite, platform):
 def test_accented_customer(customer, shop, suite, platform):
     """Whatever stands in the customer's record is signed as the platform computes it."""
     before = shop.read("res.partner", shop.partner, "name", "street", "city")
-    names = {"name": "Zoë d'Œuvrard-Łęcka", "street": "7 allée des Érables — bât. « Été »", "city": "Besançon"}
+    names = {
+        "name": "Zoë d'Œuvrard-Łęcka",
+        "street": "7 allée des Érables — bât. « Été »",
+        "city": "Besançon",
+    }
     shop.admin.call("res.partner", "write", [shop.partner], names)
     try:
         invoice = shop.invoice()
