@@ -1,4 +1,5 @@
 from . import payment_provider
+from . import payment_provider_recovery
 from . import payment_transaction
 from . import servipay_notification
 from . import servipay_operation

@@ -3,3 +3,4 @@ from . import test_page
 from . import test_feedback
 from . import test_directlink
 from . import test_access
+from . import test_recovery

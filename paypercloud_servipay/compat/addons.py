@@ -27,15 +27,16 @@ class Shadowed:
 def shadowed(base=HERE):
     """Return the list of ``Shadowed`` addons among those that build on the base, by name.
 
+    A stranger is told by what it builds on: the same folder may have two paths, and a copy is still ours.
+
     :param base: the folder of the base, as Odoo found it
     """
     built = _built_on(base)
-    pairs = [(base.parent / name, found_at(name)) for name in sorted(built - {base.name})]
+    found = [(name, found_at(name)) for name in sorted(built - {base.name})]
     return [
-        Shadowed(ours.name, str(ours), loaded)
-        for ours, loaded in pairs
-        # another copy of ours is no stranger
-        if loaded and not os.path.samefile(ours, loaded) and not built & set(_depends(Path(loaded)))
+        Shadowed(name, str(base.parent / name), loaded)
+        for name, loaded in found
+        if loaded and not built & set(_depends(Path(loaded)))
     ]
 
 

@@ -3,6 +3,7 @@
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from unittest.mock import patch
 
 import odoo.addons
@@ -82,8 +83,13 @@ class TestFolders(TransactionCase):
         self.assertEqual(shadowed(base), [])
 
     def test_what_is_loaded_counts_more_than_the_path(self):
-        self.assertEqual(Path(found_at("mail")).name, "mail")  # loaded, and not on the path of this test
+        folder = self.addon(self.ours, "shadow_f_pay")
         self.assertIsNone(found_at("shadow_f_nowhere"))
+        self.assertEqual(found_at("shadow_f_pay"), str(folder))
+        module = ModuleType("odoo.addons.shadow_f_pay")
+        module.__file__ = "/theirs/shadow_f_pay/__init__.py"
+        with patch.dict("sys.modules", {module.__name__: module}):
+            self.assertEqual(found_at("shadow_f_pay"), "/theirs/shadow_f_pay")
 
     def test_the_suite_as_it_is_installed_here(self):
         self.assertEqual(addons.HERE.name, "paypercloud_servipay")
