@@ -179,7 +179,7 @@ class TestRecovery(RecoveryCase):
         self.assertEqual((self.secrets(), self.cards.provider_id), before)
 
     def test_saved_cards_of_ogone_are_moved(self):
-        self.assertIn("2 saved cards", self.message(self.dialog(**KEYS, move_tokens=True)))
+        self.assertIn("Saved cards moved: 2.", self.message(self.dialog(**KEYS, move_tokens=True)))
         self.assertEqual(self.cards.provider_id, self.provider)
         self.assertEqual(self.cards.company_id, self.company)
         self.assertEqual(self.other.provider_id, self.source)
@@ -195,8 +195,17 @@ class TestRecovery(RecoveryCase):
 
     def test_archived_cards_stay_archived(self):
         self.cards[0].active = False
-        self.assertIn("1 of them were archived", self.message(self.dialog(**KEYS, move_tokens=True)))
+        self.assertIn("2, of which 1 were archived", self.message(self.dialog(**KEYS, move_tokens=True)))
         self.assertFalse(self.cards[0].active)
+
+    def test_the_way_on(self):
+        """What CONFIGURE says of moving on: attached to Worldline's provider first, cards survive the end."""
+        self.message(self.dialog(**KEYS, move_tokens=True))
+        self.provider.state = "enabled"
+        self.env["payment.token"].search([("provider_id", "=", self.provider.id)]).provider_id = self.source
+        self.provider.state = "disabled"
+        self.assertTrue(all(self.cards.mapped("active")))
+        self.assertEqual(self.cards.provider_id, self.source)
 
     def test_a_provider_in_use_keeps_its_account(self):
         self.provider.write(

@@ -38,7 +38,7 @@ class PaymentOgoneRecovery(models.TransientModel):
     keys_known = fields.Boolean(compute="_compute_in_use")
     pspid = fields.Char("PSPID", compute="_compute_found")
     userid = fields.Char("API User ID", compute="_compute_found")
-    password_found = fields.Boolean("API user password found", compute="_compute_found")
+    password_found = fields.Boolean(compute="_compute_found")
     token_count = fields.Integer("Saved cards of Ogone", compute="_compute_found")
     other_token_count = fields.Integer("Other saved cards", compute="_compute_found")
     move_tokens = fields.Boolean(
@@ -208,11 +208,11 @@ class PaymentOgoneRecovery(models.TransientModel):
         archived = len(tokens) - len(tokens.filtered("active"))
         if archived:
             return _(
-                "%(count)s saved cards are moved; %(archived)s of them were archived and stay so.",
+                "Saved cards moved: %(count)s, of which %(archived)s were archived before and stay so.",
                 count=len(tokens),
                 archived=archived,
             )
-        return _("%(count)s saved cards are moved.", count=len(tokens))
+        return _("Saved cards moved: %s.", len(tokens))
 
     def _next_step(self):
         if self.in_use:
