@@ -61,7 +61,8 @@ class PaymentOgoneRecovery(models.TransientModel):
         "Hash function",
         required=True,
         default="sha512",
-        help="The upgrade has lost it too: Configuration > Technical information > Global security parameters.",
+        help="The upgrade has lost it too: Configuration > Technical information > Global security "
+        "parameters.",
     )
 
     # ------------------------------------------------------------------
@@ -137,18 +138,23 @@ class PaymentOgoneRecovery(models.TransientModel):
             )
         if self.in_use and not self.move_tokens:
             raise UserError(
-                _("The Ogone provider is in use: its account is not replaced. Disable it first, or move saved "
-                  "cards only.")
+                _(
+                    "The Ogone provider is in use: its account is not replaced. Disable it first, or move "
+                    "saved cards only."
+                )
             )
         if not self.in_use and not self._has_keys():
             raise UserError(
-                _("Enter SHA Key IN and SHA Key OUT: the upgrade has lost them. They stand at Ogone under "
-                  "Configuration > Technical information, where new ones can be set too.")
+                _(
+                    "Enter SHA Key IN and SHA Key OUT: the upgrade has lost them. They stand at Ogone under "
+                    "Configuration > Technical information, where new ones can be set too."
+                )
             )
 
     def _has_keys(self):
         provider = self.provider_id
-        return all(self[f"{name}_set"] or provider[f"ogone_{name}_set"] for name in ("shakey_in", "shakey_out"))
+        needed = ("shakey_in", "shakey_out")
+        return all(self[f"{name}_set"] or provider[f"ogone_{name}_set"] for name in needed)
 
     def _found(self):
         """Return {field of the Ogone provider: value of the Worldline provider, "" for none}."""
@@ -218,7 +224,7 @@ class PaymentOgoneRecovery(models.TransientModel):
         if self.in_use:
             return _("Have a look at the saved cards, and let a customer pay with one.")
         return _(
-            "Next: enable the provider, not published yet, press Test connection and try a payment. Until it is "
-            "enabled the platform's test side is asked, which has credentials of its own. Odoo archives the "
-            "saved cards of a provider that leaves Test Mode or is disabled."
+            "Next: enable the provider, not published yet, press Test connection and try a payment. Until it "
+            "is enabled the platform's test side is asked, which has credentials of its own. Odoo archives "
+            "the saved cards of a provider that leaves Test Mode or is disabled."
         )

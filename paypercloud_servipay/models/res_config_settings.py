@@ -38,9 +38,12 @@ class ResConfigSettings(models.TransientModel):
             warnings = settings.company_id._servipay_warnings()
             settings.servipay_warnings = "\n".join(warning.text for warning in warnings)
 
+    # the web client's form computes nothing that depends on nothing
+    @api.depends("company_id")
     def _compute_servipay_sealed(self):
         self.servipay_sealed = self.env["servipay.secret.box"]._has_keys()
 
+    @api.depends("company_id")
     def _compute_servipay_shadowed(self):
         running, others = self.env["servipay.shadow"]._sentences()
         self.servipay_shadowed = "\n".join(running)

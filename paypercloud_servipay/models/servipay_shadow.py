@@ -35,12 +35,14 @@ class ServipayShadow(models.AbstractModel):
     def _split(self):
         """Return (installed, other) ``Shadowed`` addons."""
         found = shadowed()
-        domain = [("name", "in", [addon.name for addon in found]), ("state", "in", ("installed", "to upgrade"))]
-        names = set(self.env["ir.module.module"].sudo().search(domain).mapped("name")) if found else set()
-        return (
-            [addon for addon in found if addon.name in names],
-            [addon for addon in found if addon.name not in names],
-        )
+        modules = self.env["ir.module.module"].sudo()
+        domain = [
+            ("name", "in", [addon.name for addon in found]),
+            ("state", "in", ["installed", "to upgrade"]),
+        ]
+        names = modules.search(domain).mapped("name")
+        running = [addon for addon in found if addon.name in names]
+        return running, [addon for addon in found if addon not in running]
 
     def _sentences(self):
         """Return (sentences about what runs, sentences about what could be installed)."""
@@ -49,9 +51,9 @@ class ServipayShadow(models.AbstractModel):
 
     def _running(self, addon):
         return _(
-            "%(name)s is not this suite's addon: Odoo has loaded another one of that name from %(loaded)s. Its "
-            "payments run without the operations, API logs and checks of this suite. What to do is in the "
-            "README of paypercloud_servipay, “%(section)s”.",
+            "%(name)s is not this suite's addon: Odoo has loaded another one of that name from %(loaded)s. "
+            "Its payments run without the operations, API logs and checks of this suite. What to do is in "
+            "the README of paypercloud_servipay, “%(section)s”.",
             name=addon.name,
             loaded=addon.loaded,
             section=SECTION,

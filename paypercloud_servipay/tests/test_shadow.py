@@ -6,8 +6,9 @@ from pathlib import Path
 from types import ModuleType
 from unittest.mock import patch
 
+from odoo.tests import Form, TransactionCase, tagged
+
 import odoo.addons
-from odoo.tests import TransactionCase, tagged
 
 from ..compat import addons
 from ..compat.addons import Shadowed, found_at, shadowed
@@ -18,7 +19,9 @@ LOGGER = "odoo.addons.paypercloud_servipay.models.servipay_shadow"
 
 @tagged("post_install", "-at_install", "paypercloud_servipay")
 class TestFolders(TransactionCase):
-    """Real folders, found by Odoo's own functions. Names differ per test: some series remember what they found."""
+    """Real folders, found by Odoo's own functions.
+
+    Names differ per test: 19.0 remembers what it has found."""
 
     def setUp(self):
         super().setUp()
@@ -132,7 +135,8 @@ class TestTold(TransactionCase):
 
     def test_settings(self):
         with self.found(self.RUNNING, self.OTHER):
-            settings = self.env["res.config.settings"].create({})
+            # as the web client opens it
+            settings = Form(self.env["res.config.settings"])
             self.assertIn("/odoo/mail", settings.servipay_shadowed)
             self.assertNotIn("nowhere", settings.servipay_shadowed)
             self.assertIn("/odoo/shadow_nowhere", settings.servipay_would_be_shadowed)
@@ -140,7 +144,7 @@ class TestTold(TransactionCase):
 
     def test_settings_are_silent_otherwise(self):
         with self.found():
-            settings = self.env["res.config.settings"].create({})
+            settings = Form(self.env["res.config.settings"])
             self.assertFalse(settings.servipay_shadowed)
             self.assertFalse(settings.servipay_would_be_shadowed)
         arch = self.env.ref("paypercloud_servipay.res_config_settings_view_form").arch

@@ -1,4 +1,4 @@
-"""The takeover ring: databases that Odoo's own addons filled, or that Odoo's upgrade moved on; ours come after.
+"""The takeover ring: databases that Odoo's own addons filled; ours come after.
 
 Started by `./dev test --ring takeover`. Each test says which addon of Odoo it needs and is skipped with a
 sentence where this Odoo does not ship it.
@@ -28,7 +28,8 @@ class Database:
 
     def install(self, *modules, path=None):
         """Install modules and return the log."""
-        return odoo.install(self.context, self.name, list(modules), f"{self.purpose}-install", **where(path))
+        name = f"{self.purpose}-install"
+        return odoo.install(self.context, self.name, list(modules), name, **where(path))
 
     def update(self, *modules, path=None):
         """Update modules and return (exit code, log)."""
@@ -37,7 +38,8 @@ class Database:
 
     def load(self, path=None):
         """Start Odoo on it, stop it again, and return the log."""
-        return odoo.run(self.context, self.name, f"{self.purpose}-load", "--stop-after-init", **where(path))[1]
+        name = f"{self.purpose}-load"
+        return odoo.run(self.context, self.name, name, "--stop-after-init", **where(path))[1]
 
     def shell(self, script, path=None, **variables):
         """Feed a script to `odoo shell` and return what it printed with FACTS before it."""

@@ -1,5 +1,5 @@
 # ruff: noqa: F821  (`env` is the shell's)
-"""Fed to `odoo shell` where our payment_ogone is loaded: what only it can tell. Changes nothing that stays."""
+"""Fed to `odoo shell` where our payment_ogone is loaded: what only it can tell; nothing is changed."""
 
 import json
 

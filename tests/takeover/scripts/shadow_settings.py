@@ -3,8 +3,10 @@
 
 import json
 
-settings = env["res.config.settings"].create({})
-facts = {"running": settings.servipay_shadowed or "", "others": settings.servipay_would_be_shadowed or ""}
+fields = {"servipay_shadowed": {}, "servipay_would_be_shadowed": {}, "company_id": {}}
+# as the web client opens the form
+shown = env["res.config.settings"].onchange({}, [], fields)["value"]
+facts = {"running": shown["servipay_shadowed"] or "", "others": shown["servipay_would_be_shadowed"] or ""}
 env.cr.rollback()
 print("facts: " + json.dumps(facts))
 print("done")
