@@ -38,7 +38,7 @@ class ResConfigSettings(models.TransientModel):
             warnings = settings.company_id._servipay_warnings()
             settings.servipay_warnings = "\n".join(warning.text for warning in warnings)
 
-    # the web client's form computes nothing that depends on nothing
+    # 17.0 and 18.0 compute nothing for a form that depends on nothing
     @api.depends("company_id")
     def _compute_servipay_sealed(self):
         self.servipay_sealed = self.env["servipay.secret.box"]._has_keys()
