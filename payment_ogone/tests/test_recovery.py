@@ -199,9 +199,12 @@ class TestRecovery(RecoveryCase):
         self.assertFalse(self.cards[0].active)
 
     def test_the_way_on(self):
-        """What CONFIGURE says of moving on: attached to Worldline's provider first, cards survive the end."""
+        """What CONFIGURE says: attached to Worldline's provider while it is enabled, cards survive."""
         self.message(self.dialog(**KEYS, move_tokens=True))
         self.provider.state = "enabled"
+        hooks = {"worldline_webhook_key": "key", "worldline_webhook_secret": "secret"}
+        self.source.write({**hooks, "payment_method_ids": [Command.link(self.method.id)]})
+        self.source.state = "enabled"
         self.env["payment.token"].search([("provider_id", "=", self.provider.id)]).provider_id = self.source
         self.provider.state = "disabled"
         self.assertTrue(all(self.cards.mapped("active")))
