@@ -10,6 +10,8 @@
     "depends": ["paypercloud_servipay", "account_payment"],
     "external_dependencies": {"python": ["lxml"]},
     "data": [
+        "security/ir.model.access.csv",
+        "wizards/payment_ogone_recovery_views.xml",
         "views/payment_templates.xml",
         "views/payment_provider_views.xml",
         "views/payment_transaction_views.xml",

@@ -77,14 +77,23 @@ def write_configuration(context, database, name, http_port, gevent_port, **more)
     return path
 
 
-def command(context, *arguments):
+def core_addon(context, name):
+    """Return the folder of an addon that Odoo itself ships, or None."""
+    source = context.source
+    folders = [*source.addons_paths, Path(source.python_path or source.path) / "odoo" / "addons"]
+    found = [Path(folder) / name for folder in folders]
+    return next((path for path in found if (path / "__manifest__.py").is_file()), None)
+
+
+def command(context, *arguments, path=None):
     """Return the command line of Odoo: the series' Python, the source's own script, arguments.
 
     With a subcommand (`shell`) 17.0 and 18.0 look at Odoo's own addons before they read the configuration:
-    an addon of core would be loaded instead of ours of the same name.
+    an addon of core would be loaded instead of ours of the same name. path: the configuration's addons_path,
+    where it is not the usual one.
     """
     if arguments and not str(arguments[0]).startswith("-") and context.series in ("17.0", "18.0"):
-        arguments = (f"--addons-path={addons_path(context)}", *arguments)
+        arguments = (f"--addons-path={path or addons_path(context)}", *arguments)
     return [context.python, context.source.script, *arguments]
 
 
@@ -108,7 +117,8 @@ def run(context, database, name, *arguments, step=None, script=None, subcommand=
 
     log = context.logs / f"{name}.log"
     log.unlink(missing_ok=True)
-    line = command(context, *subcommand, "-c", config, "-d", database, *arguments)
+    path = configuration.get("addons_path")
+    line = command(context, *subcommand, "-c", config, "-d", database, *arguments, path=path)
     return processes.run(
         line, context.state, log, name, environment(context), cwd=context.state, script=script, watch=watch
     )
@@ -136,8 +146,10 @@ def shell(context, database, script, name, configuration=None, **variables):
     commits by itself. Its last line must print "done" (a shell ends with 0 even when a script raised an error
     on some series).
     """
-    config = write_configuration(context, database, name, free_port(), free_port(), **configuration or {})
-    line = command(context, "shell", "-c", config, "-d", database, "--no-http")
+    values = configuration or {}
+    config = write_configuration(context, database, name, free_port(), free_port(), **values)
+    path = values.get("addons_path")
+    line = command(context, "shell", "-c", config, "-d", database, "--no-http", path=path)
     log = context.logs / f"{name}.log"
     log.unlink(missing_ok=True)
     surroundings = environment(context, **{key: str(value) for key, value in variables.items()})

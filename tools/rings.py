@@ -7,7 +7,7 @@ import xml.etree.ElementTree
 from . import browser, odoo, odoo_log, processes, room_coverage, template
 from .report import Problem, say, step
 
-DEFAULT = ("unit", "addons", "tours", "browser")
+DEFAULT = ("unit", "addons", "takeover", "tours", "browser")
 FOR_ADDONS = ("unit", "addons", "tours")
 ALL = (*DEFAULT, "faults")
 TOUR_TAG = "servipay_tour"
@@ -181,6 +181,14 @@ def unit_ring(context, addons, expression):
     return outcome
 
 
+def takeover_ring(context, addons, expression):
+    """Let the addons take over databases that Odoo's own ones filled, on copies of the core template."""
+    if not _has_tests(context, "takeover"):
+        return _nothing("tests/takeover has no test yet")
+    template.core(context)
+    return _pytest(context, "takeover", expression)
+
+
 def browser_ring(context, addons, expression):
     """Drive a real browser against a running server on a copy of the suite's template."""
     if not _has_tests(context, "e2e"):
@@ -290,6 +298,7 @@ def read_junit(path, code=0):
 RINGS = {
     "unit": unit_ring,
     "addons": addons_ring,
+    "takeover": takeover_ring,
     "tours": tours_ring,
     "browser": browser_ring,
     "faults": faults_ring,

@@ -1,5 +1,6 @@
 from . import account_payment
 from . import payment_provider
+from . import payment_provider_recovery
 from . import payment_transaction
 from . import servipay_notification
 from . import servipay_operation

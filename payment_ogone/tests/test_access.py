@@ -24,6 +24,15 @@ class TestAccess(OgoneCase):
             with self.assertRaises(AccessError):
                 self.provider.with_user(self.accountant).read([name])
 
+    def test_what_was_typed_does_not_come_back(self):
+        company = {"company_id": self.company.id, "company_ids": [(6, 0, self.company.ids)]}
+        user = new_test_user(self.env, "ogone_admin", groups="base.group_system", **company)
+        admin = self.provider.with_user(user)
+        admin.write({name: f"typed-{name}" for name in SECRETS})
+        # the web client reads in the call that it saves in
+        self.assertNotIn("typed-", str(admin.read(list(SECRETS))))
+        self.assertEqual(self.provider._servipay_secret("ogone_password"), "typed-ogone_password")
+
     def test_accountant_sees_operations(self):
         tx = self.transaction(self.invoice())
         operation = self.attempt(tx).with_user(self.accountant)

@@ -24,6 +24,7 @@ def check_access(records, operation):
         records.check_access_rule(operation)
 
 
+from . import addons  # noqa: E402
 from . import groups  # noqa: E402  (models of this package need SERIES)
 from . import payment  # noqa: E402
 from . import views  # noqa: E402

@@ -1,4 +1,5 @@
 from . import secret_box
+from . import servipay_shadow
 from . import ir_http
 from . import res_company
 from . import res_config_settings

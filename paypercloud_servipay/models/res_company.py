@@ -233,7 +233,7 @@ class ResCompany(models.Model):
             company.servipay_api_key_sealed = box._seal(box._unseal(company.servipay_api_key_sealed))
         for name in self.env.registry.descendants(["servipay.secrets"], "_inherit"):
             model = self.env[name].sudo()
-            if not model._abstract:
+            if not model._abstract and not model._transient:
                 model.search([("company_id", "in", self.ids)])._servipay_seal_again()
 
     def _servipay_warnings(self):

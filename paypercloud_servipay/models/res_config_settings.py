@@ -27,6 +27,8 @@ class ResConfigSettings(models.TransientModel):
     )
     servipay_warnings = fields.Text(compute="_compute_servipay_warnings")
     servipay_sealed = fields.Boolean(compute="_compute_servipay_sealed")
+    servipay_shadowed = fields.Text(compute="_compute_servipay_shadowed")
+    servipay_would_be_shadowed = fields.Text(compute="_compute_servipay_shadowed")
 
     @api.depends(
         "servipay_environment", "servipay_verify_ssl", "servipay_profile_id", "servipay_profile_id.verified"
@@ -36,8 +38,16 @@ class ResConfigSettings(models.TransientModel):
             warnings = settings.company_id._servipay_warnings()
             settings.servipay_warnings = "\n".join(warning.text for warning in warnings)
 
+    # 17.0 and 18.0 compute nothing for a form that depends on nothing
+    @api.depends("company_id")
     def _compute_servipay_sealed(self):
         self.servipay_sealed = self.env["servipay.secret.box"]._has_keys()
+
+    @api.depends("company_id")
+    def _compute_servipay_shadowed(self):
+        running, others = self.env["servipay.shadow"]._sentences()
+        self.servipay_shadowed = "\n".join(running)
+        self.servipay_would_be_shadowed = "\n".join(others)
 
     def action_servipay_test_connection(self):
         """Ask the API for the last reconciliation (it moves nothing) and say what came back."""

@@ -60,6 +60,8 @@ class ServipaySecrets(models.AbstractModel):
                 if record[name]:
                     value = record._servipay_check_secret(name, record[name].strip())
                     record.sudo()[f"{name}_sealed"] = box._seal(value)
+        # what was typed is still in the cache, and the web client reads what it has saved in the same call
+        self.invalidate_recordset(self._servipay_secrets(), flush=False)
 
     @api.depends(lambda self: [f"{name}_sealed" for name in self._servipay_secrets()])
     def _compute_servipay_secrets_set(self):

@@ -14,6 +14,7 @@ from . import test_masking
 from . import test_notification
 from . import test_operation
 from . import test_own_transaction
+from . import test_shadow
 from . import test_survival
 from . import test_terminal
 from . import test_tours

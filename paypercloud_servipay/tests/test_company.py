@@ -7,7 +7,7 @@ from cryptography.fernet import Fernet
 
 from odoo.exceptions import UserError, ValidationError
 from odoo.modules.module import get_module_path
-from odoo.tests import tagged
+from odoo.tests import Form, tagged
 
 from ..models import secret_box
 from .common import API_KEY, ApiCase
@@ -90,6 +90,8 @@ class TestCompany(ApiCase):
             self.assertTrue(box._has_keys())
             self.assertTrue(box._seal("abc").startswith("fernet:v1:"))
             self.assertEqual(box._unseal(box._seal("abc")), "abc")
+            self.assertTrue(Form(self.env["res.config.settings"]).servipay_sealed)
+        self.assertFalse(Form(self.env["res.config.settings"]).servipay_sealed)
 
     def test_a_lost_key_fails_closed(self):
         """Without a readable key nothing is sent, and that is certain."""

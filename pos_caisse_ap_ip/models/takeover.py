@@ -83,6 +83,8 @@ class ResConfigSettings(models.TransientModel):
 
     caisse_ap_takeover_possible = fields.Boolean(compute="_compute_caisse_ap_takeover_possible")
 
+    # 17.0 and 18.0 compute nothing for a form that depends on nothing
+    @api.depends("company_id")
     def _compute_caisse_ap_takeover_possible(self):
         possible = self.env["pos.payment.method"]._caisse_ap_takeover_possible()
         for settings in self:

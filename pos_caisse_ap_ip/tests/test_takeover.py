@@ -66,7 +66,10 @@ class TestTakeover(TransactionCase):
         ancv = self.make("ANCV", fr_caisse_ap_ip_address="192.168.1.51", fr_caisse_ap_ip_mode="ancv")
         off = self.make("Off", terminal=None, fr_caisse_ap_ip_address="192.168.1.52")
         journals = (card + check + ancv).mapped("journal_id")
-        self.assertTrue(self.settings.caisse_ap_takeover_possible)
+        fields = {"company_id": {}, "caisse_ap_takeover_possible": {}}
+        # as the web client opens the form
+        shown = self.env["res.config.settings"].onchange({}, [], fields)["value"]
+        self.assertTrue(shown["caisse_ap_takeover_possible"])
         self.assertEqual(self.take(), ("success", "3 payment methods were taken over."))
         self.assertEqual(set((card + check + ancv).mapped("use_payment_terminal")), {"caisse_ap_ip"})
         if SERIES >= 18:
