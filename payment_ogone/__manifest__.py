@@ -6,7 +6,7 @@
     "category": "Accounting/Payment Providers",
     "license": "LGPL-3",
     "author": "Servipay payment suite developers",
-    "development_status": "Alpha",
+    "development_status": "Beta",
     "depends": ["paypercloud_servipay", "account_payment"],
     "external_dependencies": {"python": ["lxml"]},
     "data": [
