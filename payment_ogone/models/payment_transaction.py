@@ -23,11 +23,6 @@ class PaymentTransaction(models.Model):
     def _servipay_codes(self):
         return super()._servipay_codes() | {"ogone"}
 
-    def _servipay_words(self, operation):
-        if self.provider_code != "ogone":
-            return super()._servipay_words(operation)
-        return operation._ogone_words()
-
     # ------------------------------------------------------------------
     # To the page
     # ------------------------------------------------------------------

@@ -10,34 +10,6 @@ class ServipayOperation(models.Model):
         sentences = {f"og_{slug}": text for slug, text in self._ogone_sentences().items()}
         return {**super()._reason_sentences(), **sentences}
 
-    def _ogone_words(self):
-        """Return what is written into an invoice's history, in the operation's language."""
-        money = self.currency_id.format(self.amount)
-        if self.state == "approved":
-            texts = {
-                "purchase": _(
-                    "Online payment accepted: %(money)s, authorisation %(code)s, PAYID %(number)s."
-                ),
-                "authorisation": _("Online payment authorised, to be captured: %(money)s, PAYID %(number)s."),
-                "refund": _("Refund accepted: %(money)s, PAYID %(number)s."),
-                "capture": _("Capture accepted: %(money)s."),
-                "void": _("The authorisation of %(money)s was cancelled."),
-            }
-            code, number = self.authorization_code or "-", self.external_ref or "-"
-            return texts[self.kind] % {"money": money, "code": code, "number": number}
-        if self.original_id:
-            return _(
-                "Refund, capture or cancellation of %(money)s: %(why)s", money=money, why=self._explain()
-            )
-        texts = {
-            "declined": _("Online payment of %(money)s refused: %(why)s"),
-            "cancelled": _("Online payment of %(money)s cancelled: %(why)s"),
-            "pending": _("Online payment of %(money)s pending: %(why)s"),
-        }
-        reason = self._explain_reason() if self.state in texts else self._explain()
-        text = texts.get(self.state, _("Online payment of %(money)s uncertain: %(why)s"))
-        return text % {"money": money, "why": reason}
-
     def _ogone_sentences(self):
         """Return {slug: sentence} for every slug of the room."""
         return {

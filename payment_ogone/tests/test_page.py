@@ -44,6 +44,14 @@ class TestPage(OgoneCase):
         self.assertEqual((operation.masked_pan[-4:], operation.card_brand), ("1111", "VISA"))
         self.assertIn("accepted", self.chatter(bill))
 
+    def test_customer_reads_nothing_of_the_back_office(self):
+        tx = self.transaction(self.invoice())
+        operation = self.attempt(tx, "92")
+        self.assertEqual((operation.state, tx.state), ("unknown", "pending"))
+        self.assertIn("do not pay a second time", tx.state_message)
+        self.assertNotIn("Resolve", tx.state_message)
+        self.assertIn("Resolve", operation.explanation)
+
     def test_reference_that_the_platform_would_not_take(self):
         tx = self.transaction(self.invoice(), reference="Facture n° 7 & 8")
         self.assertRegex(dict(self.form(tx)[1])["ORDERID"], r"^TX-\d+-Facture-n-7-8$")

@@ -198,6 +198,7 @@ class TestCharge(TokenCase):
         tx = self.charge(self.token)
         self.assertEqual((tx.state, self.operation(tx).state), ("error", "failed"))
         self.assertIn("not Found", self.operation(tx).detail)
+        self.assertIn("nothing was taken", tx.state_message)
 
     def test_authorised_only(self):
         self.provider.capture_manually = True

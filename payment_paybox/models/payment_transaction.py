@@ -19,11 +19,6 @@ class PaymentTransaction(models.Model):
     def _servipay_codes(self):
         return super()._servipay_codes() | {"paybox"}
 
-    def _servipay_words(self, operation):
-        if self.provider_code != "paybox":
-            return super()._servipay_words(operation)
-        return operation._paybox_words()
-
     # ------------------------------------------------------------------
     # To the page
     # ------------------------------------------------------------------

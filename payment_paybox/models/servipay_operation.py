@@ -393,40 +393,6 @@ class ServipayOperation(OnlineOperation):
     # Words
     # ------------------------------------------------------------------
 
-    def _paybox_words(self):
-        """Return what is written into an invoice's history, in the operation's language."""
-        money = self.currency_id.format(self.amount)
-        if self.state == "approved":
-            texts = {
-                "purchase": _(
-                    "Online payment accepted: %(money)s, authorisation %(code)s, transaction %(number)s."
-                ),
-                "authorisation": _(
-                    "Online payment authorised, to be captured: %(money)s, authorisation %(code)s."
-                ),
-                "refund": _("Refund accepted: %(money)s, transaction %(number)s."),
-                "capture": _("Capture accepted: %(money)s."),
-                "void": _("The authorisation of %(money)s was cancelled."),
-            }
-            values = {
-                "money": money,
-                "code": self.authorization_code or "-",
-                "number": self.external_ref or "-",
-            }
-            return texts[self.kind] % values
-        reason = self._explain_reason()
-        if self.original_id:
-            return _(
-                "Refund, capture or cancellation of %(money)s: %(why)s", money=money, why=self._explain()
-            )
-        if self.state == "declined":
-            return _("Online payment of %(money)s refused: %(why)s", money=money, why=reason)
-        if self.state == "cancelled":
-            return _("Online payment of %(money)s cancelled: %(why)s", money=money, why=reason)
-        if self.state == "pending":
-            return _("Online payment of %(money)s pending: %(why)s", money=money, why=reason)
-        return _("Online payment of %(money)s uncertain: %(why)s", money=money, why=self._explain())
-
     def _reason_sentences(self):
         return {
             **super()._reason_sentences(),

@@ -83,6 +83,40 @@ class OnlineOperation(models.Model):
         }
         return {**super()._reason_sentences(), **pages}
 
+    def _online_words(self):
+        """Return what is written into an invoice's history, in the operation's language."""
+        money = self.currency_id.format(self.amount)
+        if self.state == "approved":
+            code, number = self.authorization_code or "-", self.external_ref or "-"
+            return self._online_approvals()[self.kind] % {"money": money, "code": code, "number": number}
+        if self.original_id:
+            return _(
+                "Refund, capture or cancellation of %(money)s: %(why)s", money=money, why=self._explain()
+            )
+        texts = {
+            "declined": _("Online payment of %(money)s refused: %(why)s"),
+            "cancelled": _("Online payment of %(money)s cancelled: %(why)s"),
+            "pending": _("Online payment of %(money)s pending: %(why)s"),
+            "failed": _("Online payment of %(money)s failed, nothing was taken: %(why)s"),
+        }
+        text = texts.get(self.state, _("Online payment of %(money)s uncertain: %(why)s"))
+        reason = self._explain_reason() if self.state in texts else self._explain()
+        return text % {"money": money, "why": reason}
+
+    def _online_approvals(self):
+        return {
+            "purchase": _(
+                "Online payment accepted: %(money)s, authorisation %(code)s, transaction %(number)s."
+            ),
+            "authorisation": _(
+                "Online payment authorised, to be captured: %(money)s, authorisation %(code)s, transaction "
+                "%(number)s."
+            ),
+            "refund": _("Refund accepted: %(money)s, transaction %(number)s."),
+            "capture": _("Capture accepted: %(money)s."),
+            "void": _("The authorisation of %(money)s was cancelled."),
+        }
+
     def _explain_money(self):
         if self.reason == "page_left" and self.state == "cancelled":
             return _(
@@ -90,6 +124,12 @@ class OnlineOperation(models.Model):
                 "office: a message of the platform settles it whenever it comes."
             )
         return super()._explain_money()
+
+    def _explain_next(self):
+        """Say what a customer can do, who reads this on the portal and has no button “Resolve”."""
+        if self.env.context.get("servipay_customer") and self.state == "unknown":
+            return _("Please do not pay a second time. The result appears here as soon as it is known.")
+        return super()._explain_next()
 
     @api.model
     def _servipay_cron_online(self, provider, domain):

@@ -29,7 +29,7 @@ class ServipayPaymentFlow(models.AbstractModel):
 
     An operation is opened together with the payment page's form, and for each refund, capture or void. It is
     the operation's state machine that decides; the transaction follows it, in the same database transaction.
-    Hooks of an addon: ``_servipay_codes``, ``_servipay_words``.
+    Hook of an addon: ``_servipay_codes``.
     """
 
     _name = "servipay.payment.flow"
@@ -46,7 +46,7 @@ class ServipayPaymentFlow(models.AbstractModel):
 
     def _servipay_words(self, operation):
         """Return one sentence (str, in the operation's language) about what the provider reported."""
-        return operation._explain()
+        return operation._online_words()
 
     # ------------------------------------------------------------------
     # Operations behind a transaction
@@ -246,7 +246,9 @@ class ServipayPaymentFlow(models.AbstractModel):
         if state == "sent" or (silent and not self._servipay_is_charge()):
             return
         # the customer reads this on the portal
-        words = self._servipay_words(operation.with_context(lang=self.partner_id.lang))
+        words = self._servipay_words(
+            operation.with_context(lang=self.partner_id.lang, servipay_customer=True)
+        )
         if state == "approved" and operation.kind == "authorisation":
             self._set_authorized(extra_allowed_states=("error", "cancel"))
         elif state == "approved":
