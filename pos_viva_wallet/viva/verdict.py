@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from . import money
 from .errors import ProtocolError
 from .references import check_session
-from .request import ACTIONS, Request, check
+from .request import ACTIONS, check
 from .session import Session, classify_session
 from .webhook import Event
 
@@ -160,15 +160,12 @@ def _action(asked, session):
 
 
 def _currency(asked, session):
-    if session.currency == asked.currency:
-        return None
-    return Mismatch(
-        "currency", asked.currency, "?" if "currencyCode" in session.doubtful else session.currency
-    )
+    got = "?" if "currencyCode" in session.doubtful else session.currency
+    return None if got == asked.currency else Mismatch("currency", asked.currency, got)
 
 
 def _amount(asked, session):
-    """More than was asked is explained by a tip or surcharge of the terminal, which are stated; less never is.
+    """More than was asked is explained by a tip or surcharge that the session states; less never is.
 
     A refund may be told below zero.
     """

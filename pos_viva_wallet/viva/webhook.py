@@ -118,12 +118,8 @@ def _key(envelope, type_id):
     if message:
         return f"{type_id or 0}:{message}"
     lasting = {name: value for name, value in envelope.items() if name not in _PER_DELIVERY}
-    text = json.dumps(lasting, sort_keys=True, default=_number)
+    text = json.dumps(lasting, sort_keys=True, default=str)
     return f"{type_id or 0}:sha256-{hashlib.sha256(text.encode('ascii')).hexdigest()}"
-
-
-def _number(value):
-    return str(value.normalize())  # 42.0 and 42.00 are one number
 
 
 def _count(value):
@@ -152,7 +148,7 @@ def _of_session(data):
 
 
 def _of_transaction(data, decimals):
-    """1796 to 1798: a transaction. Major units, numbers for ids, and only our reference leads to a session."""
+    """1796 to 1798: a transaction. Major units, numbers for ids; only our reference leads to a session."""
     told = data.get("MerchantTrns")
     ours = references.parse(told)
     currency = money.read_currency(data.get("CurrencyCode"))

@@ -136,7 +136,7 @@ SENTENCES = MappingProxyType(
         "access_blocked": "Something in front of Viva.com refuses requests from this server.",
         "token_unavailable": "Viva.com's log-in could not be used.",
         "token_unreadable": "Viva.com's log-in answered something that cannot be read.",
-        "no_terminal_scope": "These credentials do not open the terminals: they are not those of the POS APIs.",
+        "no_terminal_scope": "These credentials do not open terminals: the POS APIs credentials do.",
         "access_refused": "Viva.com does not accept the access that was given, or it has expired.",
         "access_denied": "Viva.com denies access.",
         "merchant_credentials": "Viva.com does not accept the merchant ID or the API key.",
@@ -166,9 +166,9 @@ ADVICE = MappingProxyType(
 _ADVISED = {
     "other_means": (
         "terminal_declined refused card_declined card_invalid other_card funds transaction_invalid no_action"
-        " no_credit_account no_current_account no_savings_account lost stolen account_closed expired pin_tries"
-        " not_for_holder not_at_terminal limit restricted blocked security fraud keep_card call_bank law amount"
-        " bank_unknown"
+        " no_credit_account no_current_account no_savings_account lost stolen account_closed expired"
+        " pin_tries not_for_holder not_at_terminal limit restricted blocked security fraud keep_card"
+        " call_bank law amount bank_unknown"
     ),
     "again": (
         "customer_cancelled aborted enter_again format pin security_code cryptogram bank_unavailable"
