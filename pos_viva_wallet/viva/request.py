@@ -20,6 +20,7 @@ MAX_INSTALMENTS = 36
 METHODS = tuple("CardPresent MOTO QrDefault QrPayconic AliPay Paypal Klarna IRIS BLIK".split())
 # what a fiscal provider (Greece) adds; it is composed and signed elsewhere
 FISCAL = frozenset({"aadeProviderId", "aadeProviderSignatureData", "aadeProviderSignature"})
+_CALLBACK = r"|finish|[a-z][a-z0-9+.-]{1,30}://[!-~]{1,200}"
 _REFERENCED = frozenset({"refund", "capture"})
 _PAYMENTS = frozenset({"sale", "preauth"})
 
@@ -204,12 +205,7 @@ def _check_options(request):
         if not isinstance(getattr(request, name), bool | None):
             raise ProtocolError(f"{name} is True, False or None.", name, name)
     _printable("customer_text", request.customer_text, 0, MAX_REFERENCE)
-    _matches(
-        "callback",
-        request.callback,
-        r"|finish|[a-z][a-z0-9+.-]{1,30}://[!-~]{1,200}",
-        '"finish" or an address',
-    )
+    _matches("callback", request.callback, _CALLBACK, '"finish" or an address')
     _check_application(request.application)
     _check_fiscal(request.fiscal)
 
