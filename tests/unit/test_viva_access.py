@@ -1,4 +1,4 @@
-"""Tokens, keys, devices, and the forms in which answers come: what is read, what is refused, what is hidden."""
+"""Tokens, keys, devices, and the forms of answers: what is read, what is refused, what is hidden."""
 
 import base64
 import json
@@ -280,7 +280,9 @@ def test_bodies(body, form, document):
     assert (found.form, found.document) == (form, document)
 
 
-@pytest.mark.parametrize(("status", "accepted"), [(199, False), (200, True), (299, True), (300, False), (0, False)])
+@pytest.mark.parametrize(
+    ("status", "accepted"), [(199, False), (200, True), (299, True), (300, False), (0, False)]
+)
 def test_accepted(status, accepted):
     assert answer.read(status, {}, b"").accepted is accepted
     assert answer.read(str(status), {}, b"").accepted is False
@@ -339,7 +341,17 @@ def test_json(data, expected):
 
 
 NO_JSON = [
-    *(b"", b"{", b"NaN", b"[Infinity]", b"-Infinity", b'{"a":1,"a":1}', b"\xff", b"9" * 41, b"0." + b"1" * 40),
+    *(
+        b"",
+        b"{",
+        b"NaN",
+        b"[Infinity]",
+        b"-Infinity",
+        b'{"a":1,"a":1}',
+        b"\xff",
+        b"9" * 41,
+        b"0." + b"1" * 40,
+    ),
     *(b"[" * 33 + b"]" * 33, b"[" * 100000, b'{"a":' * 33 + b"1" + b"}" * 33, b"1e9999999999999999999"),
     *(b" " * (jsontext.MAX_BYTES + 1), None, 5, ["{}"], "\ud800", '"\ud800"'),
 ]
@@ -446,7 +458,15 @@ def test_said(told, expected):
 @pytest.mark.parametrize(
     ("told", "expected"),
     [
-        *(("abc", "abc"), (" abc ", "abc"), (16000010, "16000010"), (0, "0"), (-1, ""), (True, ""), (1.5, "")),
+        *(
+            ("abc", "abc"),
+            (" abc ", "abc"),
+            (16000010, "16000010"),
+            (0, "0"),
+            (-1, ""),
+            (True, ""),
+            (1.5, ""),
+        ),
         *((None, ""), ("x" * 100, "x" * 100), ("x" * 101, ""), ("a\nb", ""), ("\ud800", ""), ([], "")),
         *((10**40, ""), ("a\x00", "")),
     ],

@@ -190,7 +190,12 @@ def test_what_a_refund_needs_and_does_not_have(asked):
     refused("session", build, replace(asked, parent=""), field="parent")
     refused("session", build, replace(asked, parent=None), field="parent")
     refused("parent", build, replace(asked, parent=asked.session))
-    values = {"instalments": 2, "first_method": "IRIS", "skip_surcharge": True, "application": ("a", "b", "c")}
+    values = {
+        "instalments": 2,
+        "first_method": "IRIS",
+        "skip_surcharge": True,
+        "application": ("a", "b", "c"),
+    }
     for name, value in values.items():
         refused("not_for_action", build, replace(asked, **{name: value}), field=name)
         assert build(replace(SALE, **{name: value}))
@@ -327,7 +332,15 @@ FOREIGN = [
     *("", "some-reference", "4/11929730/1K Live Emisys", "4/11929730", "S00042", "INV/2026/00012"),
     *("[PP3300767-4e4dc74928]614/12007007/QZ", "PP3272741-39bbea4cfc/", "PP3272741-39bbea4cfc/0"),
     *("PP3272741-39bbea4cfc/07", "PP3272741-39bbea4cfc/7 ", "/7", "PP3272741-39bbea4cfc/12345678901"),
-    *("PP3272741-39bbea4cfc/٧", "PP3272741/39bbea4cfc/7", None, 7, b"PP3272741-39bbea4cfc/7", ["x"], "\ud800/7"),
+    *(
+        "PP3272741-39bbea4cfc/٧",
+        "PP3272741/39bbea4cfc/7",
+        None,
+        7,
+        b"PP3272741-39bbea4cfc/7",
+        ["x"],
+        "\ud800/7",
+    ),
 ]
 
 
@@ -358,7 +371,16 @@ def test_currencies_that_are_none(number):
 
 @pytest.mark.parametrize(
     ("told", "expected"),
-    [("978", "978"), (978, "978"), (36, "036"), ("036", "036"), ("36", ""), (-978, ""), (1978, ""), (True, "")]
+    [
+        ("978", "978"),
+        (978, "978"),
+        (36, "036"),
+        ("036", "036"),
+        ("36", ""),
+        (-978, ""),
+        (1978, ""),
+        (True, ""),
+    ]
     + [("EUR", ""), (None, ""), (978.0, ""), ([], "")],
 )
 def test_currency_as_told(told, expected):
@@ -367,7 +389,14 @@ def test_currency_as_told(told, expected):
 
 @pytest.mark.parametrize(
     ("told", "expected"),
-    [(200, 200), (0, 0), (-900, -900), (Decimal("200.0"), 200), (Decimal("2E+2"), 200), (Decimal("2.5"), None)]
+    [
+        (200, 200),
+        (0, 0),
+        (-900, -900),
+        (Decimal("200.0"), 200),
+        (Decimal("2E+2"), 200),
+        (Decimal("2.5"), None),
+    ]
     + [(True, None), ("200", None), (None, None), (2.0, None), (10**12 - 1, 10**12 - 1), (10**12, None)]
     + [(-(10**12), None), (Decimal("1e999999"), None), (Decimal("NaN"), None), (Decimal(10) ** 12, None)],
 )

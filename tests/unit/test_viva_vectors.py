@@ -250,14 +250,21 @@ def test_webhook_key():
     assert call.access == "merchant"
     key = verification.read_webhook_key(200, {}, raw({"Key": "B3248222FDCD7885AEAFE51CC1B5607F00903F6D"})).key
     assert list(sample["response"]) == ["Key"]
-    assert json.loads(verification.verification_body(key)) == {**data("webhook_verification_response"), "Key": key}
+    assert json.loads(verification.verification_body(key)) == {
+        **data("webhook_verification_response"),
+        "Key": key,
+    }
 
 
 def test_envelope():
     theirs = data("webhook_envelope")
     found = webhook.parse_webhook(raw(theirs))
     assert (found.kind, found.type_id, found.key) == ("payment", 1796, f"1796:{theirs['MessageId']}")
-    assert (found.created, found.correlation, found.retries) == (theirs["Created"], theirs["CorrelationId"], 0)
+    assert (found.created, found.correlation, found.retries) == (
+        theirs["Created"],
+        theirs["CorrelationId"],
+        0,
+    )
     assert found.is_foreign and found.amount is None
 
 
