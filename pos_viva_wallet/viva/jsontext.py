@@ -53,6 +53,8 @@ def check_depth(document):
         level = [child for node in level for child in _children(node)]
         if not level:
             return
+        if len(level) > MAX_BYTES // 2:  # a list that holds itself twice doubles with each level
+            break
     raise _error("The document is nested too deeply.")
 
 

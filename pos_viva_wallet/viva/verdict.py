@@ -58,6 +58,7 @@ class Verdict:
     session     session.Session, None when there was none to read
     detail      what Viva.com says, "" for nothing
     may_change  whether a session that ended without payment is worth another look later
+    correlation  Viva.com's name for the answer, which its support asks for; "" when not told
     """
 
     state: str | None
@@ -66,9 +67,10 @@ class Verdict:
     session: Session | None = None
     detail: str = ""
     may_change: bool = False
+    correlation: str = ""
 
 
-def asked(request):
+def asked_of(request):
     """The Asked of a Request; ProtocolError when it could not have been sent."""
     check(request)
     return Asked(
@@ -99,14 +101,15 @@ def conclude(asked, http_status, body, headers=None, fresh=False):
     """
     check_asked(asked)
     reading = classify_session(http_status, body, headers, fresh)
-    session, state = reading.session, reading.state
+    session, state, told = reading.session, reading.state, reading.answer
     if session is None:
-        return Verdict(state, reading.reason, detail=reading.answer.detail)
-    found = compare(asked, session)
-    if found:
-        # a session that is not final says nothing, and nothing about somebody else's
-        return Verdict(None if state == "pending" else "unknown", "mismatch", found, session, session.message)
-    return Verdict(state, reading.reason, (), session, session.message, reading.may_change)
+        return Verdict(state, reading.reason, detail=told.detail, correlation=told.correlation)
+    found, may_change = compare(asked, session), reading.may_change
+    if not found:
+        return Verdict(state, reading.reason, (), session, session.message, may_change, told.correlation)
+    # somebody else's session that is not final is no news; a final one is still no result of ours
+    state = None if state == "pending" else "unknown"
+    return Verdict(state, "mismatch", found, session, session.message, correlation=told.correlation)
 
 
 def compare(asked, session):

@@ -401,6 +401,8 @@ def test_depth_of_what_is_parsed():
     endless = []
     endless.append(endless)
     refused("unreadable", jsontext.exact, endless)
+    endless.append(endless)
+    refused("unreadable", jsontext.exact, endless)
 
 
 # -- texts

@@ -131,6 +131,12 @@ def test_words_of_an_answer_without_result():
     assert found.detail == "Could not validate credentials"
 
 
+def test_every_verdict_has_the_name_that_support_asks_for():
+    for status, document in ((401, {}), (200, PAID), (200, refusal(1006)), (200, told(amount=1))):
+        assert conclude(OURS, status, raw(document), {"X-Viva-CorrelationId": "23-1"}).correlation == "23-1"
+        assert conclude(OURS, status, raw(document)).correlation == ""
+
+
 # -- why it was not paid
 
 CASES = {
@@ -483,11 +489,11 @@ def test_nothing_to_compare():
 
 def test_asked_of_a_request():
     asked = Request("sale", ID, "16008507", "POS-1", 1234, "978", f"{ID}/7")
-    assert verdict.asked(asked) == OURS
+    assert verdict.asked_of(asked) == OURS
     with pytest.raises(ProtocolError):
-        verdict.asked(replace(asked, amount=0))
+        verdict.asked_of(replace(asked, amount=0))
     with pytest.raises(ProtocolError):
-        verdict.asked(OURS)
+        verdict.asked_of(OURS)
 
 
 # -- whatever is answered
@@ -501,7 +507,7 @@ MEMBERS = st.sampled_from([member for member, _reader in session._MEMBERS.values
 NUMBERS = st.sampled_from([*events.EVENTS, 1234, 10051, "", True])
 
 
-@settings(max_examples=300)
+@settings(max_examples=200)
 @given(st.dictionaries(MEMBERS, ANYTHING | NUMBERS, max_size=6))
 def test_any_session_gives_a_verdict(changes):
     document = {**PAID, **changes}

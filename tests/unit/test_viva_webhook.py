@@ -274,7 +274,7 @@ NAMES = st.sampled_from(sorted({*DATA, *SESSION}))
 TYPES = st.sampled_from([1796, 1797, 1798, 1802, 1803, 1799]) | ANYTHING
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(TYPES, ANYTHING | st.dictionaries(NAMES, ANYTHING, max_size=8), ANYTHING)
 def test_any_json_is_an_event_or_refused(number, data, identity):
     document = {
