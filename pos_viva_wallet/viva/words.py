@@ -13,7 +13,7 @@ SENTENCES = MappingProxyType(
     {
         # -- the customer, the card or the bank said no
         "customer_cancelled": "The payment was cancelled at the terminal.",
-        "aborted": "The payment was aborted by the till.",
+        "aborted": "The payment was aborted.",
         "terminal_declined": "The terminal refused the payment.",
         "refused": "The bank refused the payment without a reason.",
         "card_declined": "The card refused the payment.",

@@ -2,13 +2,27 @@
 
 import base64
 import json
+from dataclasses import is_dataclass
 from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from viva import access, answer, devices, jsontext, text, verification
+from viva import (
+    access,
+    answer,
+    devices,
+    hosts,
+    jsontext,
+    post,
+    request,
+    session,
+    text,
+    verdict,
+    verification,
+    webhook,
+)
 from viva.access import SCOPE, Access, Token
 from viva.errors import ProtocolError
 from viva.hosts import Call
@@ -403,6 +417,26 @@ def test_depth_of_what_is_parsed():
     refused("unreadable", jsontext.exact, endless)
     endless.append(endless)
     refused("unreadable", jsontext.exact, endless)
+
+
+# -- what all have in common
+
+
+def test_nothing_that_was_read_can_be_changed():
+    modules = [access, answer, devices, hosts, post, request, session, verdict, verification, webhook]
+    kinds = {kind for module in modules for kind in vars(module).values() if is_dataclass(kind)}
+    assert len(kinds) == 18 and all(kind.__dataclass_params__.frozen for kind in kinds)
+
+
+def test_answers_do_not_show():
+    """They hold what was received, card numbers and all."""
+    body = raw({"detail": "s3cret"})
+    for found in (
+        post.classify_post(400, {}, body),
+        post.classify_abort(400, {}, body),
+        session.classify_session(400, body),
+    ):
+        assert found.answer.detail == "s3cret" and "s3cret" not in repr(found)
 
 
 # -- texts
