@@ -50,8 +50,8 @@ def parse(reference):
     A web shop, another till or a sale typed on the terminal has its own form or none. That the form is ours
     does not make it ours: the session is looked for among our own.
     """
-    head, mark, tail = reference.rpartition("/") if isinstance(reference, str) else ("", "", "")
-    if not mark or not _POS_SESSION.fullmatch(tail):
+    head, _slash, tail = reference.rpartition("/") if isinstance(reference, str) else ("", "", "")
+    if not _POS_SESSION.fullmatch(tail):
         return None
     try:
         return Reference(check_session(head), int(tail))

@@ -8,7 +8,6 @@ Source: protocols/viva.md, 2.3 and 2.4; 3.5 (13 to 19) for what goes wrong.
 import hashlib
 import json
 from dataclasses import dataclass
-from decimal import Decimal
 from types import MappingProxyType
 
 from . import jsontext, money, references, session
@@ -187,4 +186,4 @@ def _minor(value, digits):
 
 
 def _is_lost(value, digits):
-    return value is not None and (not isinstance(value, (int, Decimal)) or _minor(value, digits) is None)
+    return value is not None and _minor(value, digits) is None

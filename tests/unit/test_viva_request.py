@@ -310,7 +310,8 @@ REAL = ["PP3272741-39bbea4cfc", "JzzoyGeg46", "16304888_11369", "4bdebe62-c211-4
 @pytest.mark.parametrize("name", [*REAL, "a" * 8, "a" * 100, "00007-001-0001 - c9a31bfb-b517-4e65-a1ee"])
 def test_session_ids(name):
     assert references.check_session(name) == name
-    assert references.parse(references.compose(name, 12)) == references.Reference(name, 12)
+    for number in (1, 12, 10**10 - 1):
+        assert references.parse(references.compose(name, number)) == references.Reference(name, number)
 
 
 @pytest.mark.parametrize(

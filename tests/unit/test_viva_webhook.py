@@ -120,6 +120,12 @@ def test_decimals_of_the_caller(decimals, amount):
     assert parse_webhook(message(), decimals).amount == 1234, "the message knows better"
 
 
+@pytest.mark.parametrize("decimals", range(5))
+def test_all_decimals_that_currencies_have(decimals):
+    told = {**DATA, "CurrencyCode": None, "Amount": 12}
+    assert parse_webhook(message(data=told), decimals).amount == 12 * 10**decimals
+
+
 @pytest.mark.parametrize(
     "reference",
     [
@@ -199,6 +205,10 @@ def test_empty():
     assert (found.kind, found.type_id, found.retries, found.created) == ("ignorable", None, 0, "")
     assert found.key.startswith("0:sha256-")
     assert parse_webhook(message(data={})).kind == "payment"
+
+
+def test_retries():
+    assert [parse_webhook(message(RetryCount=count)).retries for count in (0, 1, 23)] == [0, 1, 23]
 
 
 @pytest.mark.parametrize("count", [-1, True, "2", None, 10**6, 1.5])
