@@ -3,7 +3,6 @@
 Source: protocols/viva.md, 1.3 (amount, currencyCode), 1.8 and 2.3.
 """
 
-import re
 from decimal import Decimal
 
 import pycountry
@@ -11,7 +10,6 @@ import pycountry
 from .errors import ProtocolError
 
 MAX_AMOUNT = 10**12 - 1
-_NUMBER = re.compile(r"[0-9]{3}", re.ASCII)
 # ISO 4217 numbers of the currencies that do not have two decimals
 _DECIMALS = {
     # BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF
@@ -34,9 +32,8 @@ def check_amount(amount, lowest=1, field="amount"):
 
 def check_currency(number):
     """Return `number` when it is an ISO 4217 number ("978", three digits); ProtocolError code "currency"."""
-    if isinstance(number, str) and _NUMBER.fullmatch(number):
-        if pycountry.currencies.get(numeric=number) is not None:
-            return number
+    if isinstance(number, str) and pycountry.currencies.get(numeric=number) is not None:
+        return number
     raise ProtocolError("The currency is no ISO 4217 number of three digits.", "currency", "currency")
 
 
@@ -70,7 +67,7 @@ def minor_of_major(value, decimals):
 
     decimals  of the currency, int. Nothing is rounded: 42.0 is 4200, and 42.005 of two decimals is nothing.
     """
-    if type(value) is int and abs(value) <= MAX_AMOUNT:
+    if type(value) is int:
         value = Decimal(value)
     return _whole(value, decimals) if isinstance(value, Decimal) else None
 

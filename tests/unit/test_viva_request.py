@@ -413,7 +413,8 @@ def test_minor_units_of_sessions(told, expected):
     + [(10.0, 2, None), (True, 2, None), (None, 2, None), (Decimal("1e41"), 2, None), (10**12, 2, None)]
     + [(Decimal("1e-41"), 2, None), (Decimal("Infinity"), 2, None), (Decimal("9999999999.99"), 2, 10**12 - 1)]
     + [(Decimal("10000000000"), 2, None), (Decimal("1." + "0" * 40), 2, None)]
-    + [(Decimal("1." + "0" * 39), 2, 100), (Decimal("1.0e1"), 2, 1000)],
+    + [(Decimal("1." + "0" * 39), 2, 100), (Decimal("1.0e1"), 2, 1000), (Decimal("0e-40"), 2, 0)]
+    + [(Decimal("0e-41"), 2, None), (Decimal("0e40"), 2, 0), (Decimal("0e41"), 2, None), (10**50, 2, None)],
 )
 def test_minor_units_of_webhooks(told, decimals, expected):
     assert money.minor_of_major(told, decimals) == expected
