@@ -24,7 +24,10 @@ def clean(text, limit=MAX_TEXT):
 
 def said(text):
     """What Viva.com says (str) as it may be shown: of a long run of digits only the last four stay."""
-    return clean(_CARD.sub(_hide, text[: 4 * MAX_TEXT])) if isinstance(text, str) else ""
+    if not isinstance(text, str):
+        return ""
+    # on one line first, for a number may go over two; cut last, for half a number is not known for one
+    return _CARD.sub(_hide, clean(text, len(text)))[:MAX_TEXT].strip()
 
 
 def _hide(match):

@@ -67,8 +67,9 @@ def test_colon_in_the_name():
     refused("name", access.basic, "a:b", "s3cret")
 
 
-def test_longest_credentials():
+def test_shortest_and_longest_credentials():
     assert access.basic("x" * 200, "y" * 200)
+    assert access.basic("x", "y") == "Basic eDp5"
 
 
 def test_form():
@@ -122,6 +123,7 @@ def test_tokens_that_are_none(changes):
 def test_extremes_of_a_token():
     assert asked_token(expires_in=30 * 24 * 3600).token.expires_in == 2592000
     assert asked_token(access_token="x" * 8192).token is not None
+    assert asked_token(access_token="x").token is not None
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"<html>", b"5", None, 5])
@@ -285,7 +287,8 @@ def test_headers(headers, event, correlation):
     [
         *((b"", "empty", None), (None, "empty", None), (b" \r\n", "empty", None), ("", "empty", None)),
         *((b"{}", "json", {}), ("[1]", "json", [1]), (bytearray(b"5"), "json", 5), (b"null", "json", None)),
-        *((b"<html>", "html", None), (" \n<!DOCTYPE", "html", None), (b"\xff", "other", None)),
+        *((bytearray(b" "), "empty", None), (bytearray(b"<html>"), "html", None), (b"<html>", "html", None)),
+        *((" \n<!DOCTYPE", "html", None), (b"\xff", "other", None)),
         *((b"OK", "other", None), (5, "other", None), ({}, "other", None), (b'{"a":1,"a":2}', "other", None)),
     ],
 )
@@ -480,6 +483,9 @@ def test_a_card_number_never_shows(told):
     ("told", "expected"),
     [
         ("card 4111 1111 1111 1111!", "card **** **** **** 1111!"),
+        ("4111\n1111 \t 1111\x001111", "**** **** **** 1111"),
+        (" " * 1590 + "4111111111111111", "************1111"),
+        ("x" * 390 + " 4111111111111111", "x" * 390 + " *********"),
         ("order 12345678901", "order 12345678901"),
         ("order 123456789012", "order ********9012"),
         (" a\n\tb\x00c ", "a b c"),
