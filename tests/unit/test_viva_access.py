@@ -226,6 +226,13 @@ def test_devices_as_they_come():
     assert devices.read_devices(200, {}, b"[]") == devices.Devices()
 
 
+def test_statuses():
+    rows = [{"terminalId": number + 1, "statusId": number} for number in range(8)]
+    assert [one.status for one in devices.read_devices(200, {}, raw(rows)).devices] == [
+        *("warehouse", "live", "ready_to_ship", "in_stock", "key_injection", "lost", "broken", "locked"),
+    ]
+
+
 def test_a_flood_of_devices():
     rows = [{"terminalId": number} for number in range(1, devices.MAX_DEVICES + 3)]
     found = devices.read_devices(200, {}, raw(rows))
@@ -381,6 +388,7 @@ def test_no_json(data):
 
 def test_largest_json():
     assert jsontext.loads(b"1" + b" " * (jsontext.MAX_BYTES - 1)) == 1
+    refused("unreadable", jsontext.loads, b"1" + b" " * jsontext.MAX_BYTES)
 
 
 @given(st.binary() | st.text())
@@ -396,6 +404,7 @@ def test_parsed_by_somebody_else():
     found = jsontext.exact(told)
     assert repr(found) == "{'a': [1, Decimal('42.1'), Decimal('1.50'), True, None, 'x', {}]}"
     assert jsontext.exact(10**40 - 1) == 10**40 - 1
+    assert jsontext.exact(Decimal("1." + "1" * 39)) == Decimal("1." + "1" * 39)
 
 
 NOT_PARSED = [

@@ -269,6 +269,8 @@ def test_simulator_plays_all_three():
     one = site(True, " http://127.0.0.1:8890/ ", insecure=True)
     assert one == Site(*["http://127.0.0.1:8890"] * 3, test=True)
     assert site(False, "https://viva.example").api == "https://viva.example"
+    assert site(False, "https://viva.example:65535").www == "https://viva.example:65535"
+    refused("host", site, False, "https://viva.example:65536")
     refused("https", site, True, "http://127.0.0.1:8890")
     refused("https", site, True, "HTTP://127.0.0.1:8890", "yes")
     for base in ("127.0.0.1", "ftp://x", "https://", "https://x:99999", "https://a/b", "https://a@b", 5):
@@ -287,6 +289,10 @@ def test_parts_that_are_none(value):
     for build_path in (paths.session, paths.transaction, paths.receipt):
         refused("path", build_path, value)
     refused("path", paths.abort, "x", value)
+
+
+def test_longest_part():
+    assert paths.session("x" * 300) == "/ecr/v1/sessions/" + "x" * 300
 
 
 @given(st.text(min_size=1, max_size=300))
