@@ -171,6 +171,7 @@ def test_a_tip_is_a_part_of_a_sale():
         ({"fiscal": ("ab",)}, "type"),
         ({"fiscal": (("amount", "1"),)}, "fiscal"),
         ({"fiscal": ((5, "1"),)}, "fiscal"),
+        ({"fiscal": ((["aadeProviderId"], "1"),)}, "fiscal"),
         ({"fiscal": (("aadeProviderId", "1"),) * 2}, "fiscal"),
         ({"fiscal": (("aadeProviderId", ""),)}, "fiscal"),
         ({"fiscal": (("aadeProviderId", 999),)}, "fiscal"),
@@ -178,6 +179,17 @@ def test_a_tip_is_a_part_of_a_sale():
 )
 def test_requests_that_are_none(change, code):
     refused(code, build, replace(SALE, **change), field=next(iter(change)))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"register": "x"}, {"register": "x" * 100}, {"reference": "x" * 200}, {"instalments": 36}]
+    + [{"customer_text": "x" * 200}, {"customer_text": " "}, {"terminal": "1" * 40}],
+)
+def test_edges(change):
+    assert next(iter(change.values())) in build(replace(SALE, **change)).body.values()
+    assert request.search_devices("x" * 20).body == {"sourceCode": "x" * 20}
+    assert request.abort(SALE.session, "x").path.endswith("?cashRegisterId=x")
 
 
 @pytest.mark.parametrize("other", [None, {}, "sale"])
