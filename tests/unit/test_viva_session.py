@@ -650,6 +650,8 @@ def test_sentence():
         ("network", "unknown", "not_known", "look_up"),
         ("processing", "pending", "", "wait"),
         ("abort_accepted", "cancelling", "", "wait"),
+        ("mismatch", "pending", "", "wait"),
+        ("funds", "cancelling", "", "wait"),
         ("service_busy", None, "", "wait"),
         ("access_denied", None, "", "configuration"),
         ("reversed", "reversed", "", ""),
