@@ -1,0 +1,1 @@
+# The models come here; the protocol room viva/ is importable without them.
