@@ -1272,7 +1272,7 @@ class Mailer:
 
     def __init__(self, clock, settings, account, ended):
         self.clock, self.settings, self.account, self.ended = clock, settings, account, ended
-        self.hooks, self._open = [], set()
+        self.hooks, self._open, self._threads = [], set(), []
         self.clear()
 
     def clear(self):
@@ -1354,9 +1354,11 @@ class Mailer:
         else:
             self._spawn(self._one_by_one, message, retry_count, count)
 
-    @staticmethod
-    def _spawn(target, *args):
-        threading.Thread(target=target, args=args, daemon=True, name="viva-webhook").start()
+    def _spawn(self, target, *args):
+        thread = threading.Thread(target=target, args=args, daemon=True, name="viva-webhook")
+        with self.clock.lock:
+            self._threads = [other for other in self._threads if other.is_alive()] + [thread]
+            thread.start()
 
     def _one_by_one(self, message, retry_count, count):
         for number in range(1, count + 1):
@@ -1419,10 +1421,17 @@ class Mailer:
             connection.close()
 
     def close(self):
-        """Cut what is under way."""
+        """Cut what is under way and wait for its threads, a second at most."""
+        with self.clock.lock:
+            threads = list(self._threads)
+            for message in self.messages:
+                message.tried.set()  # wakes what waits for its turn
         for connection in tuple(self._open):
             with contextlib.suppress(OSError, AttributeError):  # it may have ended, or not begun
                 connection.sock.shutdown(socket.SHUT_RDWR)
+        deadline = time.monotonic() + 1
+        for thread in threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
 
     def wait(self, messages):
         """Wait until each was tried once; the clock's lock must not be held."""
@@ -3141,7 +3150,7 @@ class Pages:
             self._button(name, terminal.id) for name in CONDITIONS if name != terminal.condition
         )
         heading = f"{self._word('terminal')} {html.escape(terminal.id)} ({self._word(terminal.condition)})"
-        inside = f"<h2>{heading}</h2>{told}<p>{conditions}</p>"
+        inside = f"<h2>{heading}</h2>{told}<div>{conditions}</div>"
         return f'<section id="terminal-{html.escape(terminal.id)}">{inside}</section>'
 
     def _switches(self):

@@ -999,6 +999,8 @@ def test_a_pre_authorisation_and_its_capture(sim, till):
     assert (document["preauth"], document["transactionTypeId"]) == (True, 1)
     assert (sim.count_charges(), sim.report()["reserved"]) == (0, {"P": 1170})
     assert facts(till.refund("C1", "P", "preauth-completion", amount=1171)) == (200, 1108)
+    till.refund("C0", "P", "preauth-completion", currencyCode="826")
+    assert till.event("C0") == (False, 1017)
     till.refund("C2", "P", "preauth-completion", amount=900)
     till.refund("C3", "P", "preauth-completion", amount=100)
     assert [till.event(name)[1] for name in ("C1", "C2", "C3")] == [1017, 0, 1017]
@@ -1401,7 +1403,7 @@ def test_retries_end(sim, till, shop):
     sim.set(retries=2, retry_seconds=0.01)
     shop.answers = [500] * 10
     till.sale()
-    sim.wait(lambda: len(shop.calls) == 3)
+    sim.wait(lambda: len(sim.webhooks[0]["attempts"]) == 3)
     sim.advance(days=9)
     assert [len(message["attempts"]) for message in sim.webhooks] == [3]
     assert sim.retry() == [1]
@@ -1775,6 +1777,22 @@ def test_stop_ends_threads_and_frees_the_port():
     sim.clear_faults()
     with sim:
         assert till.pending()
+
+
+def test_stop_ends_webhooks_under_way():
+    shop, enough = Shop(), threading.Event()
+    shop.during = lambda: enough.wait(20)
+    sim = simulator.Simulator().start()
+    sim.register(shop.url, simulator.EVENTS)
+    Till(sim).sale()
+    sim.wait(lambda: shop.running)
+    start = time.monotonic()
+    sim.stop()
+    assert time.monotonic() - start < 2
+    assert not [thread for thread in threading.enumerate() if thread.name == "viva-webhook"]
+    enough.set()
+    shop.server.shutdown()
+    shop.server.server_close()
 
 
 def test_start_twice_is_an_error(sim):
