@@ -66,8 +66,8 @@ class Till:
     def call(self, verb, path, body=None, timeout=3, bearer=None, **options):
         headers = {"Authorization": f"Bearer {bearer or self.token}"}
         url = f"{self.sim.url}/ecr/v1/{path}"
-        kind = {"timeout": timeout, "allow_redirects": False, **options}
-        return requests.request(verb, url, json=body, headers=headers, **kind)
+        options = {"json": body, "allow_redirects": False, **options}
+        return requests.request(verb, url, headers=headers, timeout=timeout, **options)
 
     def post(self, what, body, **options):
         return self.call("POST", f"transactions:{what}", body, **options)
