@@ -1,13 +1,13 @@
 {
-    "name": "POS Viva Wallet",
-    "summary": "Payment terminals of Viva.com (Viva Wallet) through its Cloud Terminal API",
+    "name": "POS: Viva.com terminals",
+    "summary": "Payment terminals of Viva.com (Viva Wallet) by its Cloud Terminal API, with webhooks",
+    # above core's own 1.0, so that a database of 17.0 or 18.0 is migrated
     "version": "3.0.0",
     "category": "Sales/Point of Sale",
     "license": "LGPL-3",
     "author": "Servipay payment suite developers",
-    "development_status": "Beta",
+    "development_status": "Alpha",
     "depends": ["paypercloud_servipay_pos"],
     "external_dependencies": {"python": ["pycountry"]},
     "data": [],
-    "installable": True,
 }
