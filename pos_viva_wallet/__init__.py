@@ -1,1 +1,3 @@
-# The models come here; the protocol room viva/ is importable without them.
+from . import models
+from . import wizards
+from . import controllers

@@ -9,5 +9,12 @@
     "development_status": "Alpha",
     "depends": ["paypercloud_servipay_pos"],
     "external_dependencies": {"python": ["pycountry"]},
-    "data": [],
+    "data": [
+        "security/ir.model.access.csv",
+        "views/viva_wallet_devices_views.xml",
+        "views/pos_payment_method_views.xml",
+        "views/servipay_operation_views.xml",
+        "views/res_config_settings_views.xml",
+        "data/ir_cron.xml",
+    ],
 }
