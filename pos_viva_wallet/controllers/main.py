@@ -29,10 +29,10 @@ class VivaController(http.Controller):
         method = self._method()
         if not method:
             return request.make_response("", status=403)
-        if request.httprequest.method == "GET":
+        if request.httprequest.method != "POST":
             return self._verified(method)
-        raw = request.httprequest.get_data(cache=True)
-        if len(raw) > MAX_BYTES:
+        raw = self._body()
+        if raw is None:
             return request.make_response("", status=413)
         inbox = request.env(user=SUPERUSER_ID, su=True)["servipay.notification"]
         notification = inbox._viva_receive(method, raw, request.httprequest)
@@ -40,6 +40,14 @@ class VivaController(http.Controller):
             notification._apply_soon()
         # whatever it is about: another answer brings it back every hour for a day
         return request.make_response("{}", JSON)
+
+    def _body(self):
+        """Return the bytes as received, None for more than an honest message has: they are not read."""
+        told = request.httprequest.content_length
+        if told is not None and told > MAX_BYTES:
+            return None
+        raw = request.httprequest.get_data(cache=True)
+        return raw if len(raw) <= MAX_BYTES else None
 
     def _verified(self, method):
         try:

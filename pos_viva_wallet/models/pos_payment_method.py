@@ -3,9 +3,10 @@ import secrets
 from urllib.parse import urlencode, urljoin
 
 from odoo import _, api, fields, models
-from odoo.exceptions import UserError, ValidationError
+from odoo.exceptions import AccessError, UserError, ValidationError
 
 from odoo.addons.paypercloud_servipay.api.masking import Masker
+from odoo.addons.paypercloud_servipay.compat import check_access
 from odoo.addons.paypercloud_servipay.models.http_client import Connection, HttpClient
 from odoo.addons.paypercloud_servipay.models.own_transaction import in_own_transaction
 from odoo.addons.paypercloud_servipay.models.servipay_secrets import is_set, sealed, secret
@@ -14,12 +15,20 @@ from ..controllers.main import NOTIFICATION
 from ..viva import devices, hosts
 from ..viva import request as requests
 from ..viva.errors import ProtocolError
-from ..viva.verification import read_webhook_key
+from ..viva.verification import WebhookKey, read_webhook_key
 from .viva_client import VivaClient
 
 TERMINAL = "viva_wallet"
 SECRETS = ("viva_wallet_api_key", "viva_wallet_client_secret")
 NEEDED = {"use_payment_terminal", "viva_wallet_client_id", "viva_wallet_terminal_id"}
+# whoever changes one of these is another merchant, or in another environment: with another key
+OF_KEY = {
+    "viva_wallet_merchant_id",
+    "viva_wallet_api_key",
+    "viva_wallet_test_mode",
+    "viva_wallet_base_url",
+}
+LONGEST_ID = 9  # digits of a company's id that the database can hold in any case
 SYSTEM = {"groups": "base.group_system", "copy": False}
 
 
@@ -53,6 +62,9 @@ class PosPaymentMethod(models.Model):
         "Webhook endpoint", compute="_compute_viva_wallet_webhook_endpoint", groups="base.group_system"
     )
     viva_wallet_webhook_token = fields.Char("Secret part of the address", readonly=True, **SYSTEM)
+    viva_wallet_webhook_legacy_token = fields.Char(
+        readonly=True, help="Of the address that Odoo's own addon gave to Viva.com.", **SYSTEM
+    )
     viva_wallet_webhook_verification_key = fields.Char("Verification key", readonly=True, **SYSTEM)
     viva_wallet_webhook_seen_at = fields.Datetime("Last webhook", readonly=True, copy=False)
     viva_wallet_seconds = fields.Integer(
@@ -72,11 +84,11 @@ class PosPaymentMethod(models.Model):
     # Compute
     # ------------------------------------------------------------------
 
-    @api.depends("use_payment_terminal", "viva_wallet_webhook_token")
+    @api.depends("company_id", "viva_wallet_webhook_token")
     def _compute_viva_wallet_webhook_endpoint(self):
         for method in self:
-            token = method.sudo().viva_wallet_webhook_token
-            method.viva_wallet_webhook_endpoint = token and method._viva_address(token)
+            token = method.company_id and method.sudo().viva_wallet_webhook_token
+            method.viva_wallet_webhook_endpoint = method._viva_address(token) if token else False
 
     def _viva_address(self, token):
         asked = urlencode({"company_id": self.company_id.id, "token": token})
@@ -126,10 +138,24 @@ class PosPaymentMethod(models.Model):
             self._viva_complete_address()
         if NEEDED & vals.keys():
             self._viva_check_credentials()
+        if OF_KEY & vals.keys():
+            self._viva_forget_key()
         return result
+
+    def copy(self, default=None):
+        """Give a copy the credentials too: it is how a merchant's second terminal is set up."""
+        copies = super(PosPaymentMethod, self.with_context(viva_copying=True)).copy(default)
+        copies = copies.with_context(viva_copying=False)
+        for method, copied in zip(self.sudo(), copies.sudo(), strict=True):
+            for name in SECRETS:
+                copied[f"{name}_sealed"] = method[f"{name}_sealed"]
+        copies._viva_check_credentials()
+        return copies
 
     def _viva_check_credentials(self):
         # no constraint: Odoo checks them while a new record's secrets are not stored yet
+        if self.env.context.get("viva_copying"):
+            return
         for method in self.sudo().filtered(lambda one: one.use_payment_terminal == TERMINAL):
             sealed_secret = method.viva_wallet_client_secret_sealed
             if not (method.viva_wallet_client_id and method.viva_wallet_terminal_id and sealed_secret):
@@ -139,6 +165,12 @@ class PosPaymentMethod(models.Model):
                         "ID and API key are needed for webhooks."
                     )
                 )
+
+    def _viva_forget_key(self):
+        """Have the verification key fetched anew; what is not written stays the same for those who compare."""
+        self.sudo().filtered("viva_wallet_webhook_verification_key").write(
+            {"viva_wallet_webhook_verification_key": False}
+        )
 
     def _viva_complete_address(self):
         for method in self.sudo().filtered(lambda one: one.use_payment_terminal == TERMINAL):
@@ -152,33 +184,33 @@ class PosPaymentMethod(models.Model):
     def action_viva_test(self):
         """Say whether the terminal is one of this merchant's and in use; it moves nothing."""
         self.ensure_one()
-        return self._viva_pos_terminal().action_test()
+        check_access(self, "read")
+        terminal = self._viva_pos_terminal()
+        if not terminal:
+            raise UserError(_("Enter the terminal ID first. Nothing was sent."))
+        return terminal.action_test()
 
     def action_viva_credentials(self):
         """Try both pairs of credentials and say which is wrong; fetches the webhook's verification key."""
-        self.ensure_one()
-        if not self.env.user.has_group("base.group_system"):
-            raise UserError(_("Only administrators may try credentials."))
-        client, words = self.sudo()._viva_client(), self.env["servipay.operation"]._viva_sentences()
-        given = client.token(fresh=True)
-        told = [(bool(given.token) and not given.reason, _("Client ID and secret: %s"), given)]
-        known = self.sudo()._viva_fetch_key()
-        told.append((bool(known.key), _("Merchant ID and API key: %s"), known))
-        lines = [
-            label
-            % (_("right.") if good else f"{words.get(found.reason, found.reason)} {found.detail}".strip())
-            for good, label, found in told
-        ]
-        good = all(one for one, _label, _found in told)
-        return _told("success" if good else "danger", "\n".join(lines))
+        self._viva_only_for("base.group_system")
+        given, known = self.sudo()._viva_client().token(fresh=True), self.sudo()._viva_fetch_key()
+        lines = (
+            _("Client ID and secret: %s", self._viva_judgement(given)),
+            _("Merchant ID and API key: %s", self._viva_judgement(known)),
+        )
+        return _told("danger" if given.reason or known.reason else "success", "\n".join(lines))
+
+    def _viva_judgement(self, found):
+        """Return what is wrong with credentials, in words."""
+        words = self.env["servipay.operation"]._viva_words
+        return words(found.reason, found.detail) if found.reason else _("right.")
 
     def action_viva_find(self):
         """List the merchant's terminals to choose one."""
-        self.ensure_one()
+        self._viva_only_for("point_of_sale.group_pos_manager")
         found = self._viva_devices()
         if found.reason:
-            words = self.env["servipay.operation"]._viva_sentences()
-            raise UserError(f"{words.get(found.reason, found.reason)} {found.detail}".strip())
+            raise UserError(self.env["servipay.operation"]._viva_words(found.reason, found.detail))
         wizard = self.env["viva.wallet.devices"].create(
             {
                 "method_id": self.id,
@@ -196,6 +228,13 @@ class PosPaymentMethod(models.Model):
             "views": [(False, "form")],
             "target": "new",
         }
+
+    def _viva_only_for(self, group):
+        """AccessError for others than a group, and for methods that the user may not see."""
+        self.ensure_one()
+        if not self.env.user.has_group(group):
+            raise AccessError(_("Only administrators of the point of sale may do this. Nothing was sent."))
+        check_access(self, "read")
 
     # ------------------------------------------------------------------
     # Hooks of the point of sale
@@ -226,13 +265,15 @@ class PosPaymentMethod(models.Model):
     def _viva_of_address(self, company, token):
         """Return the method whose address has this token (empty for none), in time that tells nothing.
 
-        Odoo's own addon put the verification key there, and merchants have pasted that address."""
-        if not token or not company.isascii() or not company.isdigit():
+        Odoo's own addon put the verification key there, and merchants have pasted that address. One that was
+        archived meanwhile still hears of what it has taken."""
+        plain = company.isascii() and company.isdigit() and len(company) <= LONGEST_ID
+        if not token or not plain:
             return self.browse()
         domain = [("company_id", "=", int(company)), ("use_payment_terminal", "=", TERMINAL)]
         found = self.browse()
-        for method in self.search(domain):
-            known = (method.viva_wallet_webhook_token, method.viva_wallet_webhook_verification_key)
+        for method in self.with_context(active_test=False).search(domain):
+            known = (method.viva_wallet_webhook_token, method.viva_wallet_webhook_legacy_token)
             for secret_part in filter(None, known):
                 if hmac.compare_digest(secret_part.encode(), token.encode()):
                     found = found or method
@@ -245,6 +286,8 @@ class PosPaymentMethod(models.Model):
     def _viva_fetch_key(self):
         """Return the ``WebhookKey`` that Viva.com gives, and keep it."""
         reply = self._viva_client().ask(requests.webhook_key(), "webhook key")
+        if reply.failure:
+            return WebhookKey("", reply.why, False, reply.failure.detail)
         known = read_webhook_key(reply.status, reply.headers, reply.body)
         if known.key and known.key != self.viva_wallet_webhook_verification_key:
             number = self.id
@@ -295,7 +338,7 @@ class PosPaymentMethod(models.Model):
         """Return the ``devices.Devices`` of the merchant."""
         reply = self._viva_client().ask(requests.search_devices(), "devices")
         if reply.failure:
-            return devices.Devices(reason="no_answer", detail=reply.failure.detail)
+            return devices.Devices(reason=reply.why, detail=reply.failure.detail)
         return devices.read_devices(reply.status, reply.headers, reply.body)
 
 

@@ -1,10 +1,12 @@
+import time
 import uuid
+from dataclasses import replace
 from datetime import timedelta
 
 from odoo import _, api, fields, models
 from odoo.exceptions import UserError
 
-from odoo.addons.paypercloud_servipay.api import amounts
+from odoo.addons.paypercloud_servipay.api import amounts, states
 from odoo.addons.paypercloud_servipay.api.finding import Finding
 from odoo.addons.paypercloud_servipay.api.masking import get_logger
 from odoo.addons.paypercloud_servipay.api.outcome import Mismatch
@@ -18,7 +20,8 @@ _logger = get_logger(__name__)
 FRESH = timedelta(seconds=15)  # a session may not be found so soon after its request
 RHYTHM = {"first": 2, "slow": 4}  # seconds: a cashier waits, and webhooks may never come
 LOOK_AGAIN = (timedelta(minutes=2), timedelta(hours=1))  # at a refusal that was followed by a success before
-ACTIONS = {"purchase": "sale", "refund": "refund"}
+CRON_SECONDS = 45
+NOT_PAID = ("declined", "cancelled", "failed")
 
 
 class ServipayOperation(models.Model):
@@ -64,11 +67,19 @@ class ServipayOperation(models.Model):
         return _("Waiting for the customer at the terminal")
 
     def _viva_can_ask_settled(self):
-        """Tell whether a session can be read again after it ended."""
-        return bool(self.viva_session)
+        """Tell whether a session can be read again after it ended.
+
+        That of a payment that Viva.com reversed may say “success” for ever: it would be no news."""
+        return bool(self.viva_session) and self.state != "reversed"
 
     def _identifiers(self):
         return super()._identifiers() | {"viva_session", "viva_register"}
+
+    def _after_move(self, old, state, by):
+        result = super()._after_move(old, state, by)
+        if self.provider == "viva" and state in states.FINAL and state != "reversed":
+            self._viva_hear_again()
+        return result
 
     # ------------------------------------------------------------------
     # Steps
@@ -82,9 +93,11 @@ class ServipayOperation(models.Model):
         def run():
             posted, reply = client.start(call, call.path.rpartition(":")[2])
             if posted is None:
-                return reply.failure
+                values = {"deadline_at": deadline} if reply.failure.state == "unknown" else {}
+                return replace(reply.failure, values=values)
             reason = "" if posted.state == "pending" else f"vv_{posted.reason}"
-            values = {"deadline_at": deadline} if posted.state == "pending" else {}
+            # whatever is still open then is asked to be aborted
+            values = {"deadline_at": deadline} if posted.state in ("pending", "unknown") else {}
             return Finding(posted.state, reason, _said(posted.answer), values, latency=reply.latency)
 
         return run
@@ -139,7 +152,9 @@ class ServipayOperation(models.Model):
         def read(client):
             reply = client.ask(call, "session")
             if reply.failure:
-                return Finding(None, "", reply.failure.detail)
+                # without access it is said why; that nobody answered stands with the terminal
+                told = "" if reply.why == "no_answer" else reply.failure.reason
+                return Finding(None, told, reply.failure.detail)
             found = verdict.conclude(asked, reply.status, reply.body, reply.headers, fresh)
             return finding_of(found, digits, reply.latency)
 
@@ -178,11 +193,12 @@ class ServipayOperation(models.Model):
         )
 
     def _viva_action(self):
-        if self.kind not in ACTIONS:
+        """Return one of ``request.ACTIONS``; a refund without a payment gives back on a presented card."""
+        if self.kind == "purchase":
+            return "sale"
+        if self.kind != "refund" or (self.original_id and not self.original_id.viva_session):
             raise UserError(_("This terminal cannot do this. Nothing was sent."))
-        if self.kind == "refund" and not self.original_id.viva_session:
-            return "unreferenced_refund"
-        return ACTIONS[self.kind]
+        return "refund" if self.original_id else "unreferenced_refund"
 
     def _viva_asked(self):
         """Return what our own record says was asked (``verdict.Asked``)."""
@@ -215,30 +231,76 @@ class ServipayOperation(models.Model):
     def _viva_of_event(self, event, company):
         """Return the operation that a message leads to (empty: it is about somebody else's payment)."""
         domain = [("provider", "=", "viva"), ("company_id", "=", company.id)]
-        if event.kind == "reversal":
-            own = [("external_ref", "=", event.parent), ("kind", "=", "purchase")]
-            return self.search([*domain, *own], limit=1) if event.parent else self.browse()
-        if not event.session:
+        own = event.session and self.search([*domain, ("viva_session", "=", event.session)], limit=1)
+        if own:
+            return own
+        if event.kind != "reversal" or not event.parent:
             return self.browse()
-        return self.search([*domain, ("viva_session", "=", event.session)], limit=1)
+        paid = [("external_ref", "=", event.parent), ("kind", "=", "purchase")]
+        return self.search([*domain, *paid], limit=1)
+
+    def _viva_hear(self, event):
+        """Take what a message says and the session does not; tells whether that had an effect."""
+        self._lock()
+        if event.kind == "reversal" and self.kind == "purchase":
+            return self._viva_hear_reversal(event)
+        if event.kind == "payment" and self.kind == "purchase":
+            return self._viva_hear_payment(event)
+        return False
+
+    def _viva_hear_again(self):
+        """Hear reversals that came before it was known what they are about: this payment, or a refund of it.
+
+        The inbox has them as “nothing new”."""
+        payment = self.original_id if self.kind == "refund" else self
+        came = [("provider", "=", "viva"), ("event", "=", "1797"), ("state", "=", "duplicate")]
+        messages = self.env["servipay.notification"].search([*came, ("operation_id", "=", payment.id)])
+        for message in messages if payment else ():
+            if payment._viva_hear(message._viva_event()):
+                message.state = "processed"
 
     def _viva_hear_reversal(self, event):
         """Take back a payment that Viva.com reversed by itself, and tell people; tells if it did.
 
-        Our own refunds are reported in the same way."""
+        Our own refunds are reported in the same way. So is what somebody gives back in Viva.com's portal."""
         refunds = self.child_ids.filtered(lambda child: child.kind == "refund")
         found = verdict.conclude_reversal(
             self._viva_asked(),
             self.external_ref or "",
             event,
             own_refunds=refunds.mapped(lambda child: child.external_ref or ""),
-            refund_open=any(child.state in ("draft", "sent", "pending", "unknown") for child in refunds),
+            refund_open=any(child.state in states.UNSETTLED for child in refunds),
         )
+        if found.reason == "reversal_partial":
+            digits = self.currency_id._servipay_digits()
+            return self._viva_tell("vv_reversal_partial", _differences(found.mismatches, digits))
         if found.state != "reversed":
             return False
+        if self.contradicted and self.contradiction in NOT_PAID:
+            self.write({"contradicted": False, "contradiction": False})  # the session tells the reversal so
         self._apply(Finding("reversed", "vv_reversed"))
         if self.state == "reversed":
             self._ask_manager()
+        return True
+
+    def _viva_hear_payment(self, event):
+        """Tell people of a transaction that the session does not know: the customer may have paid (twice).
+
+        Source: protocols/viva.md, 2.2: failed first, then paid."""
+        if event.status not in ("", "F") or event.transaction in ("", self.external_ref):
+            return False
+        if self.state in NOT_PAID:
+            self._apply(Finding("approved", "vv_second_transaction", event.transaction))
+            return True
+        known = self.state in ("approved", "reversed") and self.external_ref
+        return bool(known) and self._viva_tell("vv_second_transaction", event.transaction)
+
+    def _viva_tell(self, reason, detail):
+        """Tell people that money moved which this operation does not show; True."""
+        own = self._for_chatter()
+        text = own._reason_sentences()[reason].replace("{detail}", detail)
+        own.message_post(body=text)
+        self._ask_manager()
         return True
 
     # ------------------------------------------------------------------
@@ -248,12 +310,18 @@ class ServipayOperation(models.Model):
     @api.model
     def _viva_cron_look_again(self, limit=50):
         """Read sessions once more that ended without payment: some were paid after all, minutes later."""
-        now = fields.Datetime.now()
+        end, now = time.monotonic() + CRON_SECONDS, fields.Datetime.now()
         domain = [("provider", "=", "viva"), ("viva_may_change", "=", True)]
         settled = [("settled_at", "<=", now - LOOK_AGAIN[0]), ("settled_at", ">", now - LOOK_AGAIN[1])]
         for operation in self.search([*domain, *settled], order="settled_at", limit=limit):
-            operation._apart("_viva_looked")
-            operation._inquire(also_settled=True)
+            if time.monotonic() > end:
+                break
+            try:
+                operation._inquire(also_settled=True)
+                operation._apart("_viva_looked")  # afterwards: the answer sets it again
+            except Exception:  # pylint: disable=broad-except
+                # whatever is wrong with one operation, the others are asked about all the same
+                _logger.exception("operation %s could not be read once more", operation.id)
 
     def _viva_looked(self):
         self.viva_may_change = False
@@ -266,8 +334,16 @@ def finding_of(found, digits, latency=None):
     """
     reason = f"vv_{found.reason}" if found.reason and not found.mismatches else found.reason
     mismatches = tuple(_readable(one, digits) for one in found.mismatches)
-    values = _values(found, digits) if found.session else {}
+    # of somebody else's session nothing is kept, not even its name
+    foreign = any(one.field in ("session", "terminal", "register") for one in found.mismatches)
+    values = _values(found, digits) if found.session and not foreign else {}
     return Finding(found.state, reason, found.detail, values, mismatches, latency)
+
+
+def _differences(mismatches, digits):
+    """Return what people read of differences."""
+    told = (_readable(one, digits) for one in mismatches)
+    return "; ".join(f"{one.field}: {one.asked} / {one.got}" for one in told)
 
 
 def _readable(one, digits):

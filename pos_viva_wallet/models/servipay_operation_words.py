@@ -8,7 +8,25 @@ class ServipayOperation(models.Model):
 
     def _reason_sentences(self):
         sentences = {f"vv_{slug}": text for slug, text in self._viva_sentences().items()}
-        return {**super()._reason_sentences(), **sentences}
+        return {**super()._reason_sentences(), **sentences, **self._viva_sentences_of_odoo()}
+
+    def _viva_words(self, slug, detail=""):
+        """Return the sentence of a slug with Viva.com's own words after it; "" for none."""
+        known = {**self._viva_sentences(), "credentials_incomplete": self._viva_incomplete()}
+        text = known.get(slug, slug).replace(" ({detail})", "")
+        return " ".join(part for part in (text, detail) if part)
+
+    def _viva_incomplete(self):
+        return _("The credentials are not complete, or hold characters that cannot be sent.")
+
+    def _viva_sentences_of_odoo(self):
+        # what the protocol does not know
+        return {
+            "vv_credentials_incomplete": self._viva_incomplete(),
+            "vv_second_transaction": _(
+                "Viva.com reports another payment for the same request ({detail})."
+            ),
+        }
 
     def _viva_sentences(self):
         """Return {slug: sentence} for every slug of the room."""

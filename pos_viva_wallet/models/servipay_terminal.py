@@ -28,8 +28,7 @@ class ServipayTerminal(models.Model):
         found = self._viva_method()._viva_devices()
         latency = (time.monotonic() - began) * 1000
         if found.reason:
-            words = self.env["servipay.operation"]._viva_sentences()
-            why = f"{words.get(found.reason, found.reason)} {found.detail}".strip()
+            why = self.env["servipay.operation"]._viva_words(found.reason, found.detail)
             self.sudo()._note_contact(None, why)
             return _told("danger", why)
         self.sudo()._note_contact(latency)

@@ -56,9 +56,15 @@ class PosPaymentMethod(models.Model):
         self.env.cr.execute(SQL(query, names, THEIR_TERMINAL))
         rows = self.env.cr.fetchall()
         return [
-            (number, {COLUMNS[name]: value for name, value in zip(COLUMNS, values, strict=True) if value})
+            (number, {name: value or False for name, value in pairs if _told_of(name, value)})
             for number, *values in rows
+            for pairs in [zip(COLUMNS.values(), values, strict=True)]
         ]
+
+
+def _told_of(name, value):
+    """Tell whether a value is to be taken over: “production” is one, an empty text is none."""
+    return bool(value) or name.endswith("test_mode")
 
 
 class ResConfigSettings(models.TransientModel):

@@ -18,6 +18,8 @@ from ..viva.errors import ProtocolError
 
 POST_SECONDS = 10  # it only queues; what takes longer is repeated with the same session id
 READ_SECONDS = 8
+# seconds before a request that may have arrived is repeated with the same session id; a busy server needs more
+PAUSES = (0.5, 2, 4)
 _tokens = {}  # (accounts host, client id, secret) -> (Token, time.monotonic() at which it is given up)
 _lock = threading.Lock()
 
@@ -31,6 +33,14 @@ class Reply:
     body: bytes = field(default=b"", repr=False)
     failure: Finding | None = None
     latency: float | None = None
+
+    @property
+    def why(self):
+        """Slug of ``words.SENTENCES`` (or of this addon's own) for a failure, "" without one."""
+        if not self.failure:
+            return ""
+        own = self.failure.reason.startswith("vv_")
+        return self.failure.reason.removeprefix("vv_") if own else "no_answer"
 
 
 @dataclass
@@ -52,18 +62,19 @@ class VivaClient:
     def start(self, call, label):
         """POST what begins something, and return (``post.Posted`` or None, Reply); never raises.
 
-        A request that may have arrived is repeated once, the same bytes with the same session id: Viva.com
-        then says that it knows it, and nothing is begun twice. Without Posted, the Reply has the failure.
+        A request that may have arrived is repeated, the same bytes with the same session id: Viva.com then
+        says that it knows it, and nothing is begun twice. Without Posted, the Reply has the failure.
         """
         reply = self.ask(call, label, POST_SECONDS)
         posted = _posted(reply)
-        doubtful = (reply.failure and reply.failure.state == "unknown") or (posted and _in_doubt(posted))
-        if not doubtful:
-            return posted, reply
-        again = self.ask(call, label, POST_SECONDS)
-        if again.failure:
-            return posted, reply  # the first one's doubt stays
-        return _posted(again, repeated=True), again
+        for pause in PAUSES:
+            if not _in_doubt(posted, reply):
+                break
+            time.sleep(pause)
+            again = self.ask(call, label, POST_SECONDS)
+            if not again.failure:  # else the doubt that was there stays
+                posted, reply = _posted(again, repeated=True), again
+        return posted, reply
 
     # -- any call
 
@@ -89,7 +100,11 @@ class VivaClient:
         if token and not fresh and time.monotonic() < end:
             return access.Access(token)
         call = access.token_call()
-        reply = self._send(call, access.basic(*self.client), "token", READ_SECONDS)
+        try:
+            header = access.basic(*self.client)
+        except ProtocolError:
+            return access.Access(None, "credentials_incomplete", True)
+        reply = self._send(call, header, "token", READ_SECONDS)
         if reply.failure:
             return access.Access(None, "token_unavailable", False, reply.failure.detail)
         given = access.read_token(reply.status, reply.headers, reply.body)
@@ -104,13 +119,11 @@ class VivaClient:
         try:
             if call.access == "merchant":
                 return access.basic(*self.merchant), None
-            if call.access == "client":
-                return access.basic(*self.client), None
-            given = self.token(fresh)
-            if given.token:
-                return access.bearer(given.token), None
-        except ProtocolError as error:
-            return None, Finding("failed", "configuration", str(error))
+        except ProtocolError:
+            return None, Finding("failed", "vv_credentials_incomplete")
+        given = self.token(fresh)
+        if given.token:
+            return access.bearer(given.token), None
         return None, Finding("failed", f"vv_{given.reason}", given.detail)
 
     def _send(self, call, header, label, seconds):
@@ -136,5 +149,8 @@ def _posted(reply, repeated=False):
     return None if reply.failure else post.classify_post(reply.status, reply.headers, reply.body, repeated)
 
 
-def _in_doubt(posted):
+def _in_doubt(posted, reply):
+    """Tell whether the request may have arrived, and nobody said so."""
+    if posted is None:
+        return reply.failure.state == "unknown"
     return posted.kind in ("busy", "uncertain")

@@ -14,8 +14,17 @@ def migrate(cr, version):
     cr.execute(f"SELECT id, {names} FROM pos_payment_method WHERE use_payment_terminal = 'viva_wallet'")  # noqa: S608
     env = api.Environment(cr, SUPERUSER_ID, {"active_test": False})
     seal(env, cr.fetchall())
+    keep_addresses(cr)
     emptied = [name for name in (*SECRETS, *OTHERS) if name in columns]
     cr.execute("UPDATE pos_payment_method SET " + ", ".join(f"{name} = NULL" for name in emptied))  # noqa: S608
+
+
+def keep_addresses(cr):
+    """Let the addresses that merchants have pasted at Viva.com work on: their token was the key."""
+    cr.execute(
+        "UPDATE pos_payment_method SET viva_wallet_webhook_legacy_token = viva_wallet_webhook_verification_key "
+        "WHERE use_payment_terminal = 'viva_wallet' AND viva_wallet_webhook_verification_key IS NOT NULL"
+    )
 
 
 def found(cr):
