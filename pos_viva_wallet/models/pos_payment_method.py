@@ -316,10 +316,10 @@ class PosPaymentMethod(models.Model):
 
         :param common: field values of its log rows (operation_id, ...)
         """
-        own, company = self.sudo(), self.company_id
+        own, company = self.sudo(), self.company_id.sudo()
         client = own.viva_wallet_client_id or "", own._servipay_secret("viva_wallet_client_secret")
         merchant = own.viva_wallet_merchant_id or "", own._servipay_secret("viva_wallet_api_key")
-        journal = self.env["servipay.api.log"]._journal(
+        journal = own.env["servipay.api.log"]._journal(
             Masker(values=tuple(filter(None, (client[1], merchant[1])))),
             company.servipay_log_bodies,
             **{"company_id": company.id, "provider": "viva", **common},
