@@ -6,7 +6,7 @@
     "category": "Sales/Point of Sale",
     "license": "LGPL-3",
     "author": "Servipay payment suite developers",
-    "development_status": "Alpha",
+    "development_status": "Beta",
     "depends": ["paypercloud_servipay_pos"],
     "external_dependencies": {"python": ["pycountry"]},
     "data": [

@@ -70,7 +70,7 @@ class PosPaymentMethod(models.Model):
     viva_wallet_seconds = fields.Integer(
         "Wait for the terminal (seconds)",
         default=90,
-        help="A card is waited for for about 60 seconds by Viva.com itself. A terminal that is asleep never "
+        help="Viva.com itself waits about 60 seconds for a card. A terminal that is asleep never "
         "answers: after this time the payment is unknown, Odoo asks for its abortion and goes on looking.",
     )
     viva_wallet_unreferenced = fields.Boolean(
