@@ -78,7 +78,7 @@ class VivaClient:
 
     # -- any call
 
-    def ask(self, call, label, seconds=READ_SECONDS):
+    def ask(self, call, label, seconds=None):
         """Make a ``hosts.Call`` and return its Reply; never raises.
 
         A token that is not taken any more is replaced once: nothing was begun by that request.
@@ -87,7 +87,7 @@ class VivaClient:
             header, failure = self._authorization(call, fresh)
             if failure:
                 return Reply(failure=failure)
-            reply = self._send(call, header, label, seconds)
+            reply = self._send(call, header, label, seconds or READ_SECONDS)
             if reply.status != 401 or call.access != "bearer":
                 return reply
         return reply
