@@ -98,6 +98,10 @@ class Conversation:
             self.ask()
         return claimed
 
+    def look(self):
+        """Ask at once, whatever is known: the provider has news."""
+        return self.inquire(also_settled=True)
+
     def follow(self):
         """Ask at the provider's rhythm until the outcome is known or only the scheduled job goes on."""
         end = None

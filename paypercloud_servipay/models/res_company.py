@@ -232,7 +232,7 @@ class ResCompany(models.Model):
         for company in self.sudo().filtered("servipay_api_key_sealed"):
             company.servipay_api_key_sealed = box._seal(box._unseal(company.servipay_api_key_sealed))
         for name in self.env.registry.descendants(["servipay.secrets"], "_inherit"):
-            model = self.env[name].sudo()
+            model = self.env[name].sudo().with_context(active_test=False)
             if not model._abstract and not model._transient:
                 model.search([("company_id", "in", self.ids)])._servipay_seal_again()
 

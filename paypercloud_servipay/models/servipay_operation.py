@@ -540,7 +540,7 @@ class ServipayOperation(models.Model):
 
     def _claim_inquiry(self, also_settled=False):
         self._lock()
-        if also_settled and self.state in states.FINAL and self.external_ref:
+        if also_settled and self.state in states.FINAL and self._can_ask_settled():
             return True
         if self.state == "sent" and self.deadline_at <= fields.Datetime.now():
             self._apply(Finding("unknown", "no_conclusion"))
@@ -548,6 +548,11 @@ class ServipayOperation(models.Model):
             return False
         self._schedule_inquiry()
         return True
+
+    def _can_ask_settled(self):
+        """Tell whether the provider can name what has ended: ``_<provider>_can_ask_settled`` where it is."""
+        hook = getattr(self, f"_{self.provider}_can_ask_settled", None)
+        return hook() if hook else bool(self.external_ref)
 
     def _claim_cancel(self):
         self._lock()

@@ -79,6 +79,15 @@ class TestCompany(ApiCase):
         with keys("no fernet key"), self.assertRaises(UserError):
             self.company.servipay_api_key = "x-secret"
 
+    def test_all_companies_are_sealed(self):
+        """Also one without a key of its own: its terminals and providers may have secrets."""
+        self.company.servipay_api_key_sealed = False
+        seen = []
+        companies = type(self.company)
+        with patch.object(companies, "_servipay_seal_again", lambda asked: seen.extend(asked.ids)):
+            self.env["res.config.settings"].create({"company_id": self.company.id}).action_servipay_seal()
+        self.assertIn(self.company.id, seen)
+
     def test_keys_from_the_configuration_file(self):
         key = Fernet.generate_key().decode()
         path = os.path.join(self.env["ir.attachment"]._filestore() or "/tmp", "..", "servipay-test.conf")

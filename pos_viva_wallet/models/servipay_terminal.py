@@ -1,0 +1,57 @@
+import time
+
+from odoo import _, models
+from odoo.exceptions import UserError
+
+from .pos_payment_method import TERMINAL, _told
+
+
+class ServipayTerminal(models.Model):
+    _inherit = "servipay.terminal"
+
+    def _viva_method(self):
+        """Return a payment method that drives this terminal; UserError without one."""
+        domain = [
+            ("use_payment_terminal", "=", TERMINAL),
+            ("viva_wallet_terminal_id", "=", self.pid),
+            ("company_id", "=", self.company_id.id),
+        ]
+        method = self.env["pos.payment.method"].sudo().search(domain, limit=1)
+        if not method:
+            raise UserError(_("No payment method says how to speak with this terminal. Nothing was sent."))
+        return method
+
+    def _viva_test(self):
+        """Look the terminal up among the merchant's: no money, and whether it is switched on is not told."""
+        self.ensure_one()
+        began = time.monotonic()
+        found = self._viva_method()._viva_devices()
+        latency = (time.monotonic() - began) * 1000
+        if found.reason:
+            why = self.env["servipay.operation"]._viva_words(found.reason, found.detail)
+            self.sudo()._note_contact(None, why)
+            return _told("danger", why)
+        self.sudo()._note_contact(latency)
+        device = next((one for one in found.devices if one.terminal == self.pid), None)
+        if not device:
+            known = ", ".join(one.terminal for one in found.devices) or "-"
+            return _told(
+                "danger",
+                _(
+                    "Viva.com knows no terminal %(pid)s of this merchant. It knows: %(known)s.",
+                    pid=self.pid,
+                    known=known,
+                ),
+            )
+        if not device.is_live:
+            return _told(
+                "warning", _("Viva.com knows this terminal, but it is not live (%s).", device.status or "?")
+            )
+        return _told(
+            "success",
+            _(
+                "Viva.com knows this terminal, and it is live (%s ms). Whether it is switched on it does "
+                "not tell.",
+                round(latency),
+            ),
+        )

@@ -1,0 +1,1 @@
+from . import viva_wallet_devices
