@@ -5,6 +5,7 @@ from pos import Till
 from shop import Platform
 
 METHOD = "Carte (Viva)"
+OTHER = "Carte (Viva), marché"
 CAKE = 18.5
 TERMINAL = "16000010"
 
@@ -242,7 +243,7 @@ def second_method(admin, first):
     kind = admin.call("pos.payment.method", "fields_get", ["payment_method_type"])
     values = {
         **known,
-        "name": METHOD,
+        "name": OTHER,
         "journal_id": known["journal_id"][0],
         "use_payment_terminal": "viva_wallet",
         "viva_wallet_client_secret": "Simulator-2026",
@@ -257,7 +258,8 @@ def test_two_tills_at_once(till, viva, browser, suite, login, methods):
     """Two tills, two terminals: each answer lands on its own order."""
     admin = suite.user("admin")
     second = second_method(admin, methods[0])
-    admin.call("pos.config", "create", {"name": "Marché", "payment_method_ids": [(6, 0, [second])]})
+    both = [second, methods[0]]  # of a single one core adds the line by itself
+    admin.call("pos.config", "create", {"name": "Marché", "payment_method_ids": [(6, 0, both)]})
     surroundings = browser.new_context(base_url=suite.url, viewport={"width": 1366, "height": 900})
     page = surroundings.new_page()
     login(page, "manager")
@@ -266,7 +268,7 @@ def test_two_tills_at_once(till, viva, browser, suite, login, methods):
     pay(till)
     till.until("pending")
     other.sell("Café")
-    other.pay(METHOD)
+    other.pay(OTHER)
     other.until("pending")
     viva.call("present", terminal="16000011")
     other.receipt()
