@@ -14,6 +14,13 @@ from odoo import fields
 SIMULATORS = json.loads(os.environ.get("SERVIPAY_SIMULATORS", "{}"))
 GROUPS = "group_ids" if "group_ids" in env["res.users"]._fields else "groups_id"
 company = env.ref("base.main_company")
+# what the simulator of Viva.com lets in
+VIVA = {
+    "viva_wallet_merchant_id": "bdf4c6b3-c26d-4046-b5df-5c443ec39d09",
+    "viva_wallet_api_key": "Simulator-Api-2026",
+    "viva_wallet_client_id": "simulator-pos-apis.viva.example",
+    "viva_wallet_client_secret": "Simulator-2026",
+}
 french = {"lang": "fr_FR", "tz": "Europe/Paris"}
 
 
@@ -107,6 +114,17 @@ def make_shop():
         add_terminal(config, "Carte (Caisse-AP)", "caisse_ap_ip", caisse_ap_allow_local=True, **address)
         check = {**address, "caisse_ap_allow_local": True, "caisse_ap_mode": "check"}
         add_terminal(config, "Chèque (Caisse-AP)", "caisse_ap_ip", **check)
+
+    if "pos_viva_wallet" in SIMULATORS:
+        add_terminal(
+            config,
+            "Carte (Viva)",
+            "viva_wallet",
+            viva_wallet_test_mode=True,
+            viva_wallet_base_url=SIMULATORS["pos_viva_wallet"]["url"],
+            viva_wallet_terminal_id="16000010",
+            **VIVA,
+        )
 
 
 def add_terminal(config, name, terminal, **values):

@@ -13,7 +13,9 @@ class Platform:
 
     def call(self, path, **body):
         """POST to the control API."""
-        request = urllib.request.Request(f"{self.url}/_simulator/{path}", json.dumps(body).encode())
+        headers = {"Content-Type": "application/json"}
+        data = json.dumps(body).encode()
+        request = urllib.request.Request(f"{self.url}/_simulator/{path}", data, headers)
         with urllib.request.urlopen(request, timeout=30) as answer:
             return json.load(answer)
 
