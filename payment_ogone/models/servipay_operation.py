@@ -165,6 +165,10 @@ class ServipayOperation(OnlineOperation):
             return self._ogone_sending() if self.original_id else self._ogone_charging()
         return self._ogone_inquiry()
 
+    def _ogone_can_void_rest(self):
+        """Tell that what was not captured can be given free (DES)."""
+        return True
+
     def _identifiers(self):
         return super()._identifiers() | {"ogone_alias_kept", "ogone_identification"}
 

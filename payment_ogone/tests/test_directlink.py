@@ -196,6 +196,22 @@ class TestReserved(DirectCase):
         self.assertEqual(self.simulator.captured(self.tx.reference), 5000)
         self.assertEqual(self.bill.amount_residual, 70)
 
+    def test_rest_is_voided_after_a_part_was_captured(self):
+        self.capture(50)
+        self.settle()
+        if SERIES >= 19:
+            self.tx._void(amount_to_void=70)
+        else:
+            self.tx._send_void_request(amount_to_void=70)
+        self.env.invalidate_all()
+        self.assertEqual(self.movement().state, "pending", self.movement().explanation)
+        self.settle()
+        self.assertEqual((self.movement().state, self.child().state), ("approved", "cancel"))
+        self.assertEqual(self.tx.state, "done")
+        books = self.simulator.captured(self.tx.reference), self.simulator.voided(self.tx.reference)
+        self.assertEqual(books, (5000, 7000))
+        self.assertEqual(self.bill.amount_residual, 70)
+
     def test_void(self):
         if SERIES >= 19:
             self.tx._void()
@@ -206,6 +222,7 @@ class TestReserved(DirectCase):
         self.settle()
         self.assertEqual((self.movement().state, self.tx.state), ("approved", "cancel"))
         self.assertEqual(self.simulator.voided(self.tx.reference), 12000)
+        self.assertNotIn("uncertain", self.chatter(self.bill))
 
     def test_refused_capture_leaves_it_reserved(self):
         self.capture()

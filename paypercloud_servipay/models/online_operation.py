@@ -97,6 +97,7 @@ class OnlineOperation(models.Model):
             "declined": _("Online payment of %(money)s refused: %(why)s"),
             "cancelled": _("Online payment of %(money)s cancelled: %(why)s"),
             "pending": _("Online payment of %(money)s pending: %(why)s"),
+            "reversed": _("Online payment of %(money)s taken back: %(why)s"),
             "failed": _("Online payment of %(money)s failed, nothing was taken: %(why)s"),
         }
         text = texts.get(self.state, _("Online payment of %(money)s uncertain: %(why)s"))

@@ -745,7 +745,11 @@ class ServipayOperation(models.Model):
             self.activity_unlink([CHECK])
         if by != "person" and (old == "unknown" or state in ("unknown", "failed", "declined", "reversed")):
             self._post_explanation()
-        if state == "approved" and self.kind == "void" and self.original_id:
+        kept = self.original_id.child_ids.filtered(
+            lambda one: (one.kind, one.state) == ("capture", "approved")
+        )
+        # of an authorisation that was captured in part only the rest is given free: the payment stands
+        if state == "approved" and self.kind == "void" and self.original_id and not kept:
             self.original_id._lock()
             self.original_id._apply(Finding("reversed", "voided", self.name))
         self._tell_document(state)
@@ -882,7 +886,7 @@ class ServipayOperation(models.Model):
         # a refund changes no column of the original: without this a second one that waited for the lock would
         # still see the snapshot in which nothing was refunded; now it collides and is tried again
         self.env.cr.execute("UPDATE servipay_operation SET write_date = write_date WHERE id = %s", [self.id])
-        if kind == "void" and not self._is_whole():
+        if kind == "void" and not self._is_whole() and not self._is_rest(amount):
             return "void"
         return "amount" if self.currency_id.compare_amounts(amount, self.refundable_amount) > 0 else ""
 
@@ -892,6 +896,17 @@ class ServipayOperation(models.Model):
         currency = self.currency_id
         left = currency and not currency.is_zero(self.refundable_amount)
         return self.kind in PAYMENTS and bool(left) and currency.is_zero(self.refunded_amount)
+
+    def _is_rest(self, amount):
+        """Tell whether ``amount`` is all that was reserved and not captured, where that can be given free.
+
+        ``_<provider>_can_void_rest`` says whether its provider knows that."""
+        can = getattr(self, f"_{self.provider}_can_void_rest", None)
+        reserved = self.kind == "authorisation" and self.state == "approved"
+        left = self.refundable_amount
+        return bool(can and can() and reserved and left) and not self.currency_id.compare_amounts(
+            amount, left
+        )
 
     def _settled_amount(self):
         """Return what was really paid: a terminal may approve less than was asked."""
