@@ -1,11 +1,10 @@
-import logging
-
 from odoo import _, api, fields, models
 from odoo.exceptions import UserError
 
+from odoo.addons.paypercloud_servipay.api.masking import get_logger
 from odoo.addons.paypercloud_servipay.models.servipay_secrets import is_set, sealed, secret
 
-_logger = logging.getLogger(__name__)
+_logger = get_logger(__name__)
 ALIAS = "ODOO-ALIAS-"  # how the aliases begin that Odoo asked Ogone for
 SHA_KEYS = ("shakey_in", "shakey_in_directlink", "shakey_out")
 

@@ -1,10 +1,9 @@
-import logging
-
 from odoo import _, models
 
+from ..api.masking import get_logger
 from ..compat.addons import shadowed
 
-_logger = logging.getLogger(__name__)
+_logger = get_logger(__name__)
 _told = set()  # (database, addon): what this process has written into its log
 
 SECTION = "Names that Odoo uses too"  # of readme/INSTALL.md

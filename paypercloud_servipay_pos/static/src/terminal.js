@@ -13,6 +13,7 @@ import {uuidv4} from "@point_of_sale/utils";
 import * as compat from "@paypercloud_servipay_pos/compat/compat";
 
 const {allLines, isRecorded, methodOf, orderOf, orderName, sessionOf, setStatus} = compat;
+const PATIENCE = 20000; // ms
 const ROUTE = "/websocket/servipay/pos/";
 const FORGOTTEN = 600; // s: a payment that no order carries for so long is told to whoever opens the till
 
@@ -32,6 +33,7 @@ class Follower {
     constructor(pos) {
         this.pos = pos;
         this.operations = reactive({}); // key -> snapshot, and `at`: when it came
+        this.begun = {}; // key -> when it was offered, while no answer came
         this.requests = {}; // key -> what was asked, until the server is known to have it
         this.spent = new Set(); // keys that must not be sent any more
         this.promises = {}; // key -> what core waits for
@@ -108,10 +110,17 @@ class Follower {
         await this.begin(key);
     }
     async begin(key) {
+        // fifty tills that offer it twice a second would fill the server; a link that hangs gives no answer
+        if (Date.now() - (this.begun[key] || 0) < PATIENCE) {
+            return;
+        }
+        this.begun[key] = Date.now();
         try {
             this.learn(await this.route("start", this.requests[key]));
         } catch (error) {
             await (isRefusal(error) ? this.refused(key, error.data.message) : this.doubt(key));
+        } finally {
+            delete this.begun[key];
         }
     }
     /** A refusal counts only when the server has no operation of this key: an earlier request may have arrived. */
