@@ -17,9 +17,9 @@ CORE_POLL = 5.0  # payment_viva_com.js, POLLING_INTERVAL_MS
 FAILURES = (OSError, RpcError)
 
 
-def our_pause(age):
-    """Return the seconds until our till asks again (terminal.js, pause)."""
-    return min(max(age / 30, 1), 60)
+def our_pause(age, least=1.0):
+    """Return the seconds until our till asks again (terminal.js, pause, whose least is 1)."""
+    return min(max(age / 30, least), 60)
 
 
 class Attempt:
@@ -76,10 +76,14 @@ class Attempt:
 
 
 class OurAttempt(Attempt):
-    """Our till: the bus, and a question every second at first. A start without an answer is offered again."""
+    """Our till: the bus, and a question every second at first. A start without an answer is offered again.
 
-    def __init__(self, url, till):
+    least: seconds between two questions, for trying out what another rhythm would do
+    """
+
+    def __init__(self, url, till, least=1.0):
         super().__init__(url, till.user, till.channel)
+        self.least = least
         self.till, self.key, self.known = till, str(uuid.uuid4()), {}
 
     def begin(self):
@@ -93,7 +97,7 @@ class OurAttempt(Attempt):
         self.answered = self.answered or time.time()
 
     def _keep_asking(self):
-        while not self.over.wait(our_pause(time.time() - self.asked)):
+        while not self.over.wait(our_pause(time.time() - self.asked, self.least)):
             with contextlib.suppress(*FAILURES):
                 if not self.answered:
                     self._start()

@@ -43,7 +43,7 @@ MERCHANT = {  # what the simulator lets in
     "client_secret": "Simulator-2026",
 }
 LAUNCHER = Path(__file__).with_name("_viva_hosts.py")
-REQUEST = re.compile(r' (werkzeug|longpolling): .*"(?:GET|POST) (\S+) HTTP/[\d.]+" \d+ (.*)$', re.M)
+REQUEST = re.compile(r' (werkzeug|longpolling): .*"(?:GET|POST) (\S+) HTTP/[\d.]+" (\d+) (.*)$', re.M)
 
 
 def main():
@@ -56,7 +56,8 @@ def main():
     try:
         figures.head(
             f"{options.tills} payments at once, {options.seconds:g} s each, {WORKERS} workers, Viva.com "
-            f"answers after {options.latency:g} s; milliseconds: median / p95; load before: {_load()}"
+            f"answers after {options.latency:g} s, our till asks every {options.ask_every:g} s; "
+            f"milliseconds: median / p95; load before: {_load()}"
         )
         _bench_ours(context, options, figures)
         if not options.without_peer:
@@ -71,6 +72,12 @@ def _options():
     parser.add_argument("--tills", type=int, default=50, help="that pay at the same time (default 50)")
     parser.add_argument("--seconds", type=float, default=10, help="a customer needs (default 10)")
     parser.add_argument("--latency", type=float, default=0.2, help="of each answer of Viva.com (default 0.2)")
+    parser.add_argument(
+        "--ask-every",
+        type=float,
+        default=1,
+        help="seconds, at least, of our till (default 1, as terminal.js)",
+    )
     parser.add_argument("--without-peer", action="store_true", help="leave out core's pos_viva_com")
     return parser.parse_args()
 
@@ -99,10 +106,12 @@ def _bench_ours(context, options, figures):
         _register_ours(suite, platform, tills[0])
         _warm_ours(suite, platform, tills)
         for name, webhooks in (("ours, webhooks", "after"), ("ours, webhooks lost", "never")):
-            run = observed(
-                suite.server, platform, webhooks, lambda: [OurAttempt(suite.url, till) for till in tills]
-            )
+            run = observed(suite.server, platform, webhooks, lambda: _our_attempts(suite, tills, options))
             figures.add(name, run, bars=True)
+
+
+def _our_attempts(suite, tills, options):
+    return [OurAttempt(suite.url, till, options.ask_every) for till in tills]
 
 
 def _our_method(platform, terminal):
@@ -246,9 +255,10 @@ class Run(_tills.Run):
     def read_log(self, text):
         """Take what Odoo served from its log."""
         served = collections.Counter()
-        for logger, path, figures in REQUEST.findall(text):
+        for logger, path, status, figures in REQUEST.findall(text):
             kind = _kind(path)
             served[kind] += 1
+            served["answered 5xx"] += status.startswith("5")
             if kind != "other" and logger == "werkzeug":  # queries, seconds in SQL, seconds else
                 self.held += sum(float(figure) for figure in figures.split()[-2:])
         self.served = dict(served)
