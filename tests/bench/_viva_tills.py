@@ -25,12 +25,13 @@ def our_pause(age, least=1.0):
 class Attempt:
     """One payment at one till. The first news of its end count, from the bus or from asking.
 
-    user: a log-in; till: its ids; url: of the server
+    url: of the server; user: a log-in; reason: in words, when it was not paid
     """
 
     def __init__(self, url, user, channel):
         self.user = user
         self.news, self.over, self.requests = queue.SimpleQueue(), threading.Event(), []
+        self.reason = ""
         self.socket = Socket(url, user.session_cookie, channel)
 
     def pay(self):
@@ -39,9 +40,9 @@ class Attempt:
         self.aside(self._listen)
         self.begin()
         try:
-            known, paid = self.news.get(timeout=PATIENCE)
+            known, paid, self.reason = self.news.get(timeout=PATIENCE)
         except queue.Empty:
-            known, paid = None, False
+            known, paid, self.reason = None, False, "never heard of"
         self.over.set()
         self.socket.close()
         return Payment(self.asked, self.answered, known if paid else None, paid, len(self.requests))
@@ -54,9 +55,9 @@ class Attempt:
         """Take a message of the bus."""
         raise NotImplementedError
 
-    def ended(self, paid):
+    def ended(self, paid, reason=""):
         """Note the end."""
-        self.news.put((time.time(), paid))
+        self.news.put((time.time(), paid, "" if paid else str(reason)))
 
     def call(self, function, *arguments, **keywords):
         """Make a request, counted."""
@@ -108,7 +109,7 @@ class OurAttempt(Attempt):
     def hear(self, payload):
         """Take a snapshot of the operation."""
         if payload.get("key") == self.key and payload["state"] in ENDED:
-            self.ended(payload["state"] == "approved")
+            self.ended(payload["state"] == "approved", payload["state"])
 
 
 class CoreAttempt(Attempt):
@@ -126,11 +127,11 @@ class CoreAttempt(Attempt):
         """Send the request that the browser composes."""
         try:
             answer = self._ask("viva_com_send_payment_request", self._request())
-        except FAILURES:
-            return self.ended(False)
+        except FAILURES as error:
+            return self.ended(False, error)
         self.answered = time.time()
         if answer.get("error"):
-            return self.ended(False)
+            return self.ended(False, answer["error"])
         return self.aside(self._keep_asking)
 
     def _request(self):
@@ -157,11 +158,11 @@ class CoreAttempt(Attempt):
     def _ask_once(self):
         try:
             result = self._ask("viva_com_get_payment_status", self.session)
-        except FAILURES:
-            return self.ended(False)
-        return "success" in result and self.ended(bool(result["success"]))
+        except FAILURES as error:
+            return self.ended(False, error)
+        return "success" in result and self.ended(bool(result["success"]), result)
 
     def hear(self, payload):
         """Take what the webhook led to."""
         if payload.get("session_id") == self.session:
-            self.ended(bool(payload.get("success")))
+            self.ended(bool(payload.get("success")), payload)

@@ -228,7 +228,7 @@ class Run(_tills.Run):
     """click: milliseconds from the click to Viva.com having the request; load: of the machine, before it
 
     asked: requests to Viva.com, by endpoint; served: requests in Odoo's log, by kind; held: seconds that they
-    occupied HTTP workers
+    occupied HTTP workers; reasons: of tills that were not paid
     """
 
     click: list = dataclasses.field(default_factory=list)
@@ -236,6 +236,7 @@ class Run(_tills.Run):
     served: dict = dataclasses.field(default_factory=dict)
     held: float = 0
     load: str = ""
+    reasons: list = dataclasses.field(default_factory=list)
 
     def read_books(self, platform):
         """Take charges and requests from the simulator's books."""
@@ -291,7 +292,7 @@ def observed(server, platform, webhooks, open_attempts):
     attempts = open_attempts()
     load, start = _load(), server.log.stat().st_size
     run = measured(server.url, len(attempts), lambda index: attempts[index].pay(), Run)
-    run.load = load
+    run.load, run.reasons = load, [attempt.reason for attempt in attempts if attempt.reason]
     time.sleep(SETTLED)
     run.read_books(platform)
     run.read_log(server.log.read_bytes()[start:].decode(errors="replace"))
@@ -332,6 +333,8 @@ class Figures(_tills.Figures):
         }
         self.row(name, _cells(run), met)
         say(f"  asked of Viva.com: {_counts(run.asked)}; in Odoo's log: {_counts(run.served)}")
+        for reason, count in collections.Counter(run.reasons).items():
+            say(f"  not paid, {count}: {reason[:300]}")
 
 
 def _cells(run):
