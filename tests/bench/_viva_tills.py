@@ -79,12 +79,13 @@ class Attempt:
 class OurAttempt(Attempt):
     """Our till: the bus, and a question every second at first. A start without an answer is offered again.
 
-    least: seconds between two questions, for trying out what another rhythm would do
+    For trying out what another till would do: least, seconds between two questions; patient, no start is
+    offered again while one is under way (terminal.js does that).
     """
 
-    def __init__(self, url, till, least=1.0):
+    def __init__(self, url, till, least=1.0, patient=False):
         super().__init__(url, till.user, till.channel)
-        self.least = least
+        self.least, self.patient, self.starting = least, patient, False
         self.till, self.key, self.known = till, str(uuid.uuid4()), {}
 
     def begin(self):
@@ -94,13 +95,17 @@ class OurAttempt(Attempt):
             self._start()
 
     def _start(self):
-        self.call(self.till.start, self.key, AMOUNT)
-        self.answered = self.answered or time.time()
+        self.starting = True
+        try:
+            self.call(self.till.start, self.key, AMOUNT)
+            self.answered = self.answered or time.time()
+        finally:
+            self.starting = False
 
     def _keep_asking(self):
         while not self.over.wait(our_pause(time.time() - self.asked, self.least)):
             with contextlib.suppress(*FAILURES):
-                if not self.answered:
+                if not self.answered and not (self.patient and self.starting):
                     self._start()
                 for snapshot in self.call(self.till.states, self.key, known=self.known):
                     self.known[self.key] = snapshot["revision"]
