@@ -25,28 +25,38 @@ def terminals(count, delay=0.0):
     return {ADDON: ["--terminals", str(count), "--delay", str(delay), "--no-magic"]}
 
 
-class Hall:
+class Control:
+    """The control API of a simulator, below an address."""
+
+    def __init__(self, address):
+        self.address = address
+
+    def call(self, path, **body):
+        """POST to the control API and return its answer."""
+        return self.get(path, json.dumps(body).encode())
+
+    def get(self, path, body=None):
+        """GET from the control API (POST with a body) and return its answer."""
+        headers = {"Content-Type": "application/json"} if body else {}
+        request = urllib.request.Request(f"{self.address}/{path}", body, headers)  # noqa: S310  (our simulator)
+        with urllib.request.urlopen(request, timeout=SECONDS) as answer:  # noqa: S310  (our simulator)
+            return json.load(answer)
+
+
+class Hall(Control):
     """The Caisse-AP simulator's terminals, counted from 1, and what a person does at them."""
 
     def __init__(self, simulator):
         self.ports, self.control = simulator.announced["terminals"], simulator.announced["control"]
-
-    def call(self, path, **body):
-        """POST to the control API and return its answer."""
-        return self._ask(path, json.dumps(body).encode())
+        super().__init__(f"http://{odoo.HOST}:{self.control}")
 
     def state(self):
         """Return what all terminals have in their books."""
-        return self._ask("state")["terminals"]
+        return self.get("state")["terminals"]
 
     def terminal(self, number):
         """Return what one terminal has in its books."""
         return self.state()[number - 1]
-
-    def _ask(self, path, body=None):
-        request = urllib.request.Request(f"http://{odoo.HOST}:{self.control}/{path}", body)
-        with urllib.request.urlopen(request, timeout=SECONDS) as answer:  # noqa: S310  (our simulator)
-            return json.load(answer)
 
 
 @dataclasses.dataclass
@@ -91,11 +101,14 @@ class ShopFloor:
             {**METHOD, "caisse_ap_host": odoo.HOST, "caisse_ap_port": port}
             for port in self.hall.ports[:count]
         ]
-        user = suite.user(login)
-        self.tills = [
-            Till(user, number, **facts)
-            for number, facts in enumerate(open_tills(suite.context, suite.database, methods), 1)
-        ]
+        self.tills = staffed(suite, methods, login)
+
+
+def staffed(suite, methods, login="manager"):
+    """Return a Till for each payment method (field values), its session open, all worked by one user."""
+    user = suite.user(login)
+    opened = open_tills(suite.context, suite.database, methods)
+    return [Till(user, number, **facts) for number, facts in enumerate(opened, 1)]
 
 
 def open_tills(context, database, methods, **configuration):

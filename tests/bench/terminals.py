@@ -12,30 +12,23 @@ the till knowing p95 below 300 ms with the bus and below 1200 ms without. The pe
 import argparse
 import contextlib
 import dataclasses
-import json
-import math
-import statistics
 import subprocess
 import sys
-import threading
 import time
-import urllib.request
 import uuid
 import zipfile
-from concurrent.futures import ThreadPoolExecutor
 
-import websocket
+import _tills
+from _tills import ENDED, Payment, Socket, measured, p95, pair, peer_database
 
-from tools import cache, odoo, servers, shopfloor, template
+from tools import cache, odoo, servers, shopfloor
 from tools.context import Context
-from tools.report import say, step
 from tools.running import RpcError, RunningSuite, User
 
 PEER, PEER_PACKAGE = "l10n_fr_pos_caisse_ap_ip", "odoo-addon-l10n-fr-pos-caisse-ap-ip"
 WORKERS = 2
 AMOUNT = 12.5
 HEALTH_BAR, BUS_BAR, POLL_BAR = 100, 300, 1200  # milliseconds, p95
-PROBE_SECONDS = 0.1
 POLL_SECONDS = 1.0  # terminal.js, pause(): of a payment that is younger than 30 s
 PEER_PATIENCE = 180  # seconds; its browser's own time-out
 
@@ -52,7 +45,10 @@ def main():
     try:
         with _our_suite(context, options) as suite:
             floor = shopfloor.ShopFloor(suite, options.tills)
-            figures.head(f"{options.tills} payments at once, {options.seconds:g} s each, {WORKERS} workers")
+            figures.head(
+                f"{options.tills} payments at once, {options.seconds:g} s each, {WORKERS} workers; "
+                "milliseconds: median / p95"
+            )
             figures.add("ours, bus", run_ours(suite, floor, Bus), BUS_BAR)
             figures.add("ours, no bus", run_ours(suite, floor, Polling), POLL_BAR)
         if not options.without_peer:
@@ -74,28 +70,19 @@ def _our_suite(context, options):
 # --- ours ---
 
 
-class Bus:
+class Bus(Socket):
     """A till that hears of its payment by the bus."""
 
     def __init__(self, suite, till):
-        cookie = f"session_id={till.user.session_cookie}"
-        address = suite.url.replace("http", "ws", 1) + "/websocket"
-        self.socket = websocket.create_connection(address, cookie=cookie, origin=suite.url, timeout=60)
-        subscription = {"event_name": "subscribe", "data": {"channels": [till.channel], "last": 0}}
-        self.socket.send(json.dumps(subscription))
+        super().__init__(suite.url, till.user.session_cookie, till.channel)
 
     def wait(self, key, deadline):
         """Return when the operation was known to have ended, and its state."""
         while time.time() < deadline:
-            for message in json.loads(self.socket.recv() or "[]"):
-                payload = message["message"]["payload"]
-                if isinstance(payload, dict) and payload.get("key") == key and payload["state"] in ENDED:
+            for payload in self.payloads():
+                if payload.get("key") == key and payload["state"] in ENDED:
                     return time.time(), payload["state"]
         return None, "never heard of"
-
-    def close(self):
-        """Hang up."""
-        self.socket.close()
 
 
 class Polling:
@@ -119,9 +106,6 @@ class Polling:
         """There is nothing to close."""
 
 
-ENDED = ("approved", "declined", "cancelled", "failed", "unknown")
-
-
 def run_ours(suite, floor, Listener):
     """Have every till pay once and return the Run."""
     floor.tills[0].states("warm")  # what a server loads for its first till is not what is measured
@@ -138,7 +122,7 @@ def run_ours(suite, floor, Listener):
         known, state = listeners[index].wait(key, asked + 120)
         return Payment(asked, answered, known, state == "approved")
 
-    run = measured(suite.url, count, pay)
+    run = measured(suite.url, count, pay, Run)
     for listener in listeners:
         listener.close()
     run.read_terminals(floor.hall.state())
@@ -155,7 +139,8 @@ def run_peer(context, options):
         shopfloor.ADDON,
         arguments=shopfloor.terminals(options.tills, options.seconds)[shopfloor.ADDON],
     )
-    with _peer_database(context) as (database, path), contextlib.ExitStack() as stack:
+    path = _peer_path(context)
+    with peer_database(context, "benchpeer", PEER, path) as database, contextlib.ExitStack() as stack:
         simulator.start()
         stack.callback(simulator.stop)
         hall = shopfloor.Hall(simulator)
@@ -193,24 +178,16 @@ def _run_peer(server, database, tills, hall):
         known = time.time()
         return Payment(asked, known, known, (answer or {}).get("payment_status") == "success")
 
-    run = measured(server.url, len(tills), pay)
+    run = measured(server.url, len(tills), pay, Run)
     run.read_terminals(hall.state())
     return run
 
 
-@contextlib.contextmanager
-def _peer_database(context):
-    """Yield (database with OCA's module, addons path that holds it)."""
+def _peer_path(context):
+    """Return the addons path that holds OCA's module."""
     key = cache.key_of(PEER_PACKAGE, context.series)
     unpacked = cache.entry("peers", context.series, key, lambda path: _unpack_peer(context, path))
-    path = ",".join([str(unpacked / "odoo" / "addons"), *map(str, context.source.addons_paths)])
-    name = context.clone(template.core(context), "benchpeer")
-    try:
-        with step(f"installing {PEER}") as running:
-            odoo.install(context, name, [PEER], "benchpeer-install", running, addons_path=path)
-        yield name, path
-    finally:
-        context.drop(name)
+    return ",".join([str(unpacked / "odoo" / "addons"), *map(str, context.source.addons_paths)])
 
 
 def _unpack_peer(context, path):
@@ -223,33 +200,14 @@ def _unpack_peer(context, path):
     return {"version": wheel.name.split("-")[1]}
 
 
-# --- measuring ---
+# --- the table ---
 
 
 @dataclasses.dataclass
-class Payment:
-    """Times of one payment at the till, in seconds since 1970; None for what never came."""
+class Run(_tills.Run):
+    """lit: milliseconds from the click to the terminal having the request"""
 
-    asked: float
-    answered: float | None
-    known: float | None
-    paid: bool
-
-
-@dataclasses.dataclass
-class Run:
-    """Payments of a run, terminal by terminal.
-
-    health: milliseconds of each probe; seconds: it took; lit: milliseconds from the click to the terminal
-    having the request; late: milliseconds from its last byte to the till knowing; debits: of each terminal
-    """
-
-    payments: list
-    health: list
-    seconds: float
     lit: list = dataclasses.field(default_factory=list)
-    late: list = dataclasses.field(default_factory=list)
-    debits: list = dataclasses.field(default_factory=list)
 
     def read_terminals(self, terminals):
         """Take times and debits from the terminals' own books."""
@@ -261,86 +219,32 @@ class Run:
             if terminal["answered_at"] and payment.known:
                 self.late.append((payment.known - terminal["answered_at"][-1]) * 1000)
 
-    @property
-    def right(self):
-        """How many were debited once and known as paid by their till."""
-        pairs = zip(self.payments, self.debits, strict=True)
-        return sum(payment.paid and debits == 1 for payment, debits in pairs)
 
-    @property
-    def unheard(self):
-        """How many were debited without their till ever knowing."""
-        pairs = zip(self.payments, self.debits, strict=True)
-        return sum(not payment.paid and debits > 0 for payment, debits in pairs)
-
-
-def measured(url, count, pay):
-    """Have all pay at once, probing the server's health meanwhile; returns the Run."""
-    enough, health = threading.Event(), []
-    prober = threading.Thread(target=_probe, args=(url, enough, health))
-    started = time.monotonic()
-    prober.start()
-    try:
-        with ThreadPoolExecutor(count) as pool:
-            payments = list(pool.map(pay, range(count)))
-    finally:
-        enough.set()
-        prober.join()
-    return Run(payments, health, time.monotonic() - started)
-
-
-def _probe(url, enough, health):
-    while not enough.wait(PROBE_SECONDS):
-        started = time.perf_counter()
-        with contextlib.suppress(OSError), urllib.request.urlopen(url + "/web/health", timeout=120) as page:
-            page.read()
-        health.append((time.perf_counter() - started) * 1000)
-
-
-def p95(values):
-    """Return the 95th percentile, None of nothing."""
-    return sorted(values)[math.ceil(len(values) * 0.95) - 1] if values else None
-
-
-class Figures:
-    """The table, a line a run; a bar that is missed makes the exit code 1."""
+class Figures(_tills.Figures):
+    """The table of this benchmark."""
 
     LINE = "{:<14} {:>7} {:>8} {:>9} {:>15} {:>15} {:>15} {:>7}  {}"
-
-    def __init__(self):
-        self.missed = []
-
-    def head(self, text):
-        """Print what follows."""
-        say()
-        say(text + "; milliseconds: median / p95")
-        columns = "run", "right", "unheard", "charged 2x", "lit up", "byte to till", "/web/health", "took s"
-        say(self.LINE.format(*columns, "bars"))
+    COLUMNS = (
+        "run",
+        "right",
+        "unheard",
+        "charged 2x",
+        "lit up",
+        "byte to till",
+        "/web/health",
+        "took s",
+        "bars",
+    )
 
     def add(self, name, run, bar=None):
         """Print a run; bar: of the time from the terminal's last byte to the till, None for a peer."""
-        bars = {}
-        if bar:
-            bars = {
-                "all right": run.right == len(run.payments),
-                f"till <{bar}": bool(run.late) and p95(run.late) < bar,
-                f"health <{HEALTH_BAR}": bool(run.health) and p95(run.health) < HEALTH_BAR,
-            }
-        self.missed += [f"{name}: {what}" for what, met in bars.items() if not met]
-        verdict = ", ".join(f"{what} {'ok' if met else 'MISSED'}" for what, met in bars.items())
-        shares = [_pair(run.lit), _pair(run.late), _pair(run.health)]
-        twice = sum(debits > 1 for debits in run.debits)
-        counts = f"{run.right}/{len(run.payments)}", run.unheard, twice
-        say(self.LINE.format(name, *counts, *shares, f"{run.seconds:.0f}", verdict))
-
-    def close(self):
-        """Print what came out and return the exit code."""
-        say(f"{len(self.missed)} bar(s) missed: {'; '.join(self.missed)}" if self.missed else "All bars met.")
-        return 1 if self.missed else 0
-
-
-def _pair(values):
-    return f"{statistics.median(values):.0f} / {p95(values):.0f}" if values else "-"
+        bars = bar and {
+            "all right": run.right == len(run.payments),
+            f"till <{bar}": bool(run.late) and p95(run.late) < bar,
+            f"health <{HEALTH_BAR}": bool(run.health) and p95(run.health) < HEALTH_BAR,
+        }
+        counts = f"{run.right}/{len(run.payments)}", run.unheard, run.twice
+        self.row(name, [*counts, pair(run.lit), pair(run.late), pair(run.health), f"{run.seconds:.0f}"], bars)
 
 
 if __name__ == "__main__":
