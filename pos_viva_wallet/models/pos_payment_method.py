@@ -167,7 +167,7 @@ class PosPaymentMethod(models.Model):
                 )
 
     def _viva_forget_key(self):
-        """Have the verification key fetched anew; what is not written stays the same for those who compare."""
+        """Have the verification key fetched anew, at the next time that somebody asks for it."""
         self.sudo().filtered("viva_wallet_webhook_verification_key").write(
             {"viva_wallet_webhook_verification_key": False}
         )

@@ -23,9 +23,7 @@ class ServipayOperation(models.Model):
         # what the protocol does not know
         return {
             "vv_credentials_incomplete": self._viva_incomplete(),
-            "vv_second_transaction": _(
-                "Viva.com reports another payment for the same request ({detail})."
-            ),
+            "vv_second_transaction": _("Viva.com reports another payment for the same request ({detail})."),
         }
 
     def _viva_sentences(self):

@@ -18,7 +18,7 @@ from ..viva.errors import ProtocolError
 
 POST_SECONDS = 10  # it only queues; what takes longer is repeated with the same session id
 READ_SECONDS = 8
-# seconds before a request that may have arrived is repeated with the same session id; a busy server needs more
+# seconds before what may have arrived is repeated with the same session id; a busy server needs more
 PAUSES = (0.5, 2, 4)
 _tokens = {}  # (accounts host, client id, secret) -> (Token, time.monotonic() at which it is given up)
 _lock = threading.Lock()
@@ -93,7 +93,7 @@ class VivaClient:
         return reply
 
     def token(self, fresh=False):
-        """Return an ``access.Access``: this process' own while it is good, unless a ``fresh`` one is wished."""
+        """Return an ``access.Access``: this process' own while it is good, or a ``fresh`` one."""
         key = (self.site.accounts, *self.client)
         with _lock:
             token, end = _tokens.get(key, (None, 0))

@@ -69,9 +69,7 @@ class VivaCase(TillCase):
         self.patch(viva_client, "READ_SECONDS", 3)
         self.patch(viva_client, "PAUSES", (0, 0, 0))
         self.vw = self.config.payment_method_ids.filtered(lambda m: m.servipay_provider == "viva")
-        self.other_vw = self.other_config.payment_method_ids.filtered(
-            lambda m: m.servipay_provider == "viva"
-        )
+        self.other_vw = self.other_config.payment_method_ids.filtered(lambda m: m.servipay_provider == "viva")
 
     # -- what happens at the till
 

@@ -39,7 +39,7 @@ class TestAfterwards(VivaCase):
         self.assertEqual(self.inbox().state, "processed")
 
     def test_reversed_and_what_comes_later(self):
-        """All other messages, in any order, and a look by hand: it stays reversed, nobody is alarmed twice."""
+        """All other messages, in any order, and a look by hand: it stays reversed, one alarm is enough."""
         operation = self.reversed_soon()
         self.push_all(REVERSED)
         for body in [*self.messages(), *self.messages()[::-1]]:
@@ -130,9 +130,13 @@ class TestAfterwards(VivaCase):
         self.push(message)
         self.assertEqual(paid.state, "approved")
         with self.viva.clock.lock:
-            self.viva.floor.books.book(self.viva.sessions[paid.viva_session],
-                                       self.viva.floor.books.record(self.viva.sessions[paid.viva_session], 0,
-                                                                    kind="reversal", type_id=7), "reversal")
+            self.viva.floor.books.book(
+                self.viva.sessions[paid.viva_session],
+                self.viva.floor.books.record(
+                    self.viva.sessions[paid.viva_session], 0, kind="reversal", type_id=7
+                ),
+                "reversal",
+            )
         self.viva.advance(seconds=6)
         refund._inquire()
         self.assertIn(refund.state, ("declined", "failed"), refund.explanation)
@@ -165,15 +169,16 @@ class TestAfterwards(VivaCase):
     # -- late successes
 
     def test_late_success(self):
-        """Refused, then paid after all in the same session: flagged, a person decides; never silently failed."""
+        """Refused, then paid after all in the same session: flagged, and a person decides."""
         self.viva.script("declined", flip=60)
         operation = self.pay()
         self.assertEqual(operation.state, "declined")
         self.viva.advance(seconds=61)
         with mute_logger(OPERATION):
             self.push_all(PAID)
-        self.assertEqual((operation.state, operation.contradicted, operation.contradiction),
-                         ("declined", True, "approved"))
+        self.assertEqual(
+            (operation.state, operation.contradicted, operation.contradiction), ("declined", True, "approved")
+        )
         self.assertTrue(self.told(operation)[0])
         self.assertEqual(operation.external_ref, self.viva.sessions[operation.viva_session].transaction.id)
         operation._resolve("approved", "seen in the portal")
@@ -234,8 +239,9 @@ class TestAfterwards(VivaCase):
         self.assertEqual(self.viva.count_charges(), 1)
         with mute_logger(OPERATION):
             self.push_all(PAID)
-        self.assertEqual((operation.state, operation.contradicted, operation.contradiction),
-                         ("declined", True, "approved"))
+        self.assertEqual(
+            (operation.state, operation.contradicted, operation.contradiction), ("declined", True, "approved")
+        )
         self.assertTrue(self.told(operation)[0])
 
     def test_paid_twice(self):

@@ -160,7 +160,14 @@ class TestPayments(VivaCase):
     def test_answers_that_prove_nothing(self):
         """Empty, half, contradictory or typeless answers to a read never make a payment paid or failed."""
         faults = ("empty_200", "html_200", "truncated_json", "array", "duplicate_keys", "no_success")
-        faults += ("null_success", "text_success", "contradiction", "garbage_body", "invalid_utf8", "deep_json")
+        faults += (
+            "null_success",
+            "text_success",
+            "contradiction",
+            "garbage_body",
+            "invalid_utf8",
+            "deep_json",
+        )
         for fault in faults:
             with self.subTest(fault=fault), self.quiet():
                 self.viva.script("declined" if fault in ("duplicate_keys", "text_success") else "approved")

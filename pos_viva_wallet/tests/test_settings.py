@@ -32,7 +32,9 @@ class TestSettings(VivaCase):
         kind, text = self.message(self.vw.action_viva_credentials())
         self.assertEqual(kind, "danger")
         self.assertRegex(text, r"secret: right\.\n.*API key: .*merchant ID or the API key")
-        self.vw.write({"viva_wallet_api_key": self.viva.account.api_key, "viva_wallet_client_secret": "wrong"})
+        self.vw.write(
+            {"viva_wallet_api_key": self.viva.account.api_key, "viva_wallet_client_secret": "wrong"}
+        )
         _kind, text = self.message(self.vw.action_viva_credentials())
         self.assertRegex(text, r"secret: .*client ID or the client secret.*\n.*API key: right")
 
@@ -219,7 +221,8 @@ class TestSettings(VivaCase):
             with self.subTest(action=action), self.assertRaises(AccessError):
                 getattr(self.vw.with_user(self.cashier), action)()
         stranger = self.make_user(
-            "viva_stranger", "point_of_sale.group_pos_manager",
+            "viva_stranger",
+            "point_of_sale.group_pos_manager",
             self.env["res.company"].create({"name": "Next door"}),
         )
         with self.assertRaises(AccessError):

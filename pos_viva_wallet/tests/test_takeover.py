@@ -137,7 +137,9 @@ class TestTakeover(VivaCase):
         """“Not in test mode” is a value too."""
         number = self.make_theirs(viva_com_test_mode=False)
         method = self.env["pos.payment.method"].browse(number)
-        self.env.cr.execute("UPDATE pos_payment_method SET viva_wallet_test_mode = true WHERE id = %s", [number])
+        self.env.cr.execute(
+            "UPDATE pos_payment_method SET viva_wallet_test_mode = true WHERE id = %s", [number]
+        )
         self.env.invalidate_all()
         self.env["pos.payment.method"]._viva_takeover()
         self.assertFalse(method.viva_wallet_test_mode)

@@ -132,8 +132,11 @@ class TestUncertain(VivaCase):
 
     def cashiers(self):
         """Return a till of a cashier, who may write no payment method."""
-        self.assertFalse(self.env["pos.payment.method"].with_user(self.cashier).has_access("write")
-                         if hasattr(self.vw, "has_access") else False)
+        self.assertFalse(
+            self.env["pos.payment.method"].with_user(self.cashier).has_access("write")
+            if hasattr(self.vw, "has_access")
+            else False
+        )
         return self.till(self.cashier)
 
     def test_token_revoked_in_mid_session(self):
@@ -156,12 +159,15 @@ class TestUncertain(VivaCase):
         self.viva.set(expires_in=2)
         self.pay(ask=False)
         with patch.object(viva_client.time, "monotonic", lambda now=time.monotonic: now() + 1.5):
-            operation = self.operation(self.start(5, method=self.other_vw,
-                                                  till=self.till(session=self.other_session))["key"])
+            operation = self.operation(
+                self.start(5, method=self.other_vw, till=self.till(session=self.other_session))["key"]
+            )
             operation._inquire()
         self.assertEqual(operation.state, "approved", operation.explanation)
         self.assertGreaterEqual(self.viva.count_requests("token"), 2)
-        answers = [entry["status"] for entry in self.viva.requests if entry["endpoint"] in ("sale", "session")]
+        answers = [
+            entry["status"] for entry in self.viva.requests if entry["endpoint"] in ("sale", "session")
+        ]
         self.assertNotIn(401, answers)
 
     def test_one_token_for_all(self):

@@ -33,7 +33,9 @@ class TestWebhooks(VivaCase):
         self.assertEqual(operation.state, "approved", operation.explanation)
         self.assertEqual(self.viva.count_requests("session"), 1)
         [message] = self.inbox()
-        self.assertEqual((message.state, message.operation_id, message.event), ("processed", operation, "1796"))
+        self.assertEqual(
+            (message.state, message.operation_id, message.event), ("processed", operation, "1796")
+        )
 
     def test_not_paid_by_webhook(self):
         """1798 and 1803: a refusal reaches the till too."""
@@ -141,7 +143,17 @@ class TestWebhooks(VivaCase):
     def test_foreign_payments(self):
         """Web shop, typed on the terminal, another till's form: 200, nothing stored, nothing asked."""
         operation = self.pending("wait")
-        references = ("Order 17", "", None, "a/b/c", "S1/S2/S3", str(uuid.uuid4()), f"{uuid.uuid4()}/7", 17, [])
+        references = (
+            "Order 17",
+            "",
+            None,
+            "a/b/c",
+            "S1/S2/S3",
+            str(uuid.uuid4()),
+            f"{uuid.uuid4()}/7",
+            17,
+            [],
+        )
         for reference in references:
             with self.subTest(reference=reference):
                 self.assertEqual(self.push(self.webhook(MerchantTrns=reference)).status_code, 200)
@@ -174,7 +186,16 @@ class TestWebhooks(VivaCase):
                 self.assertIn(operation.state, ("pending", "failed"))
                 operation._inquire()
                 self.assertEqual(operation.state, "failed")
-        for payload in (b"", b"null", b"0", b'"x"', b"{}", b'{"EventTypeId": 1796}', b"\xff\xfe", b"[" * 5000):
+        for payload in (
+            b"",
+            b"null",
+            b"0",
+            b'"x"',
+            b"{}",
+            b'{"EventTypeId": 1796}',
+            b"\xff\xfe",
+            b"[" * 5000,
+        ):
             with self.subTest(payload=payload[:10]):
                 self.assertEqual(self.push(payload).status_code, 200)
         self.assertLess(len(self.inbox()), len(TWISTS))
@@ -229,7 +250,7 @@ class TestWebhooks(VivaCase):
         self.assertFalse(self.env["pos.payment.method"]._viva_of_address(str(self.company.id), ""))
 
     def test_any_address_of_the_company(self):
-        """A merchant registers one address: it serves all terminals of the company, also an archived one's."""
+        """A merchant registers one address: it serves all terminals of the company, also an archived one."""
         operation = self.pending()
         address = self.address(self.other_vw)
         self.env.cr.execute("UPDATE pos_payment_method SET active = false WHERE id = %s", [self.other_vw.id])
@@ -267,7 +288,9 @@ class TestWebhooks(VivaCase):
         operation = self.pending()
         self.push_all(PAID)
         self.inbox().action_replay()
-        self.assertEqual((operation.state, operation.contradicted, self.viva.count_charges()), ("approved", False, 1))
+        self.assertEqual(
+            (operation.state, operation.contradicted, self.viva.count_charges()), ("approved", False, 1)
+        )
 
     def test_methods_are_not_written(self):
         """Many webhooks write the payment method once an hour at most, and wait for nobody's lock."""
@@ -280,9 +303,13 @@ class TestWebhooks(VivaCase):
         executed = []
         cursor = type(self.env.cr)
         with patch.object(
-            cursor, "execute", autospec=True,
+            cursor,
+            "execute",
+            autospec=True,
             side_effect=lambda cr, query, *args, original=cursor.execute, **kw: (
-                executed.append(str(query)), original(cr, query, *args, **kw))[1],
+                executed.append(str(query)),
+                original(cr, query, *args, **kw),
+            )[1],
         ):
             self.hand_in(json.dumps(self.webhook()).encode())
         self.assertFalse([one for one in executed if one.startswith("UPDATE pos_payment_method")])
@@ -319,7 +346,7 @@ class TestWebhooks(VivaCase):
                 self.assertEqual(self.url_open(self.address()).status_code, 503)
 
     def test_old_address(self):
-        """The address that Odoo's own addon gave: its token was the key. It proves itself and takes messages."""
+        """The address that Odoo's own addon gave, whose token was the key: it works as the new one does."""
         self.vw.sudo().viva_wallet_webhook_legacy_token = WEBHOOK_KEY
         address = f"/pos_viva_wallet/notification?company_id={self.company.id}&token={WEBHOOK_KEY}"
         self.assertEqual(self.url_open(address).json(), {"Key": WEBHOOK_KEY})

@@ -22,7 +22,8 @@ def migrate(cr, version):
 def keep_addresses(cr):
     """Let the addresses that merchants have pasted at Viva.com work on: their token was the key."""
     cr.execute(
-        "UPDATE pos_payment_method SET viva_wallet_webhook_legacy_token = viva_wallet_webhook_verification_key "
+        "UPDATE pos_payment_method "
+        "SET viva_wallet_webhook_legacy_token = viva_wallet_webhook_verification_key "
         "WHERE use_payment_terminal = 'viva_wallet' AND viva_wallet_webhook_verification_key IS NOT NULL"
     )
 
