@@ -123,6 +123,8 @@ class Round:
             self.floor.hall.call("terminals/1/plug")
         self.floor.hall.call("terminals/1/press", button=self.chance.choice(("green", "green", "red")))
         until(lambda: not any(terminal["busy"] for terminal in self.floor.hall.state()))
+        # a manager decides through the same process, which a busy machine starts slowly
+        until(lambda: servers.healthy(self.suite.server.gevent_port))
 
     def settle(self):
         """Let the scheduled job work, its waiting times moved into the past; returns the operations."""
