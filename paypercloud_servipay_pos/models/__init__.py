@@ -7,3 +7,4 @@ from . import pos_order
 from . import servipay_operation
 from . import res_company
 from . import res_config_settings
+from . import takeover

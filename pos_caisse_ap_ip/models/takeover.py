@@ -1,13 +1,11 @@
 """Taking over the payment methods of OCA's module `l10n_fr_pos_caisse_ap_ip`.
 
-That module may be installed, or its code may be gone while its columns are still in the database: so its
-columns are read with SQL, by their names, and nothing of it is needed.
 Source: protocols/caisse_ap.md, 5 (fields on pos.payment.method).
 """
 
 from odoo import _, api, fields, models
-from odoo.exceptions import AccessError, UserError
-from odoo.tools import SQL, sql
+from odoo.exceptions import UserError
+from odoo.tools import sql
 
 from .pos_payment_method import APPLICATIONS, TERMINAL
 
@@ -32,41 +30,11 @@ class PosPaymentMethod(models.Model):
 
     @api.model
     def _caisse_ap_takeover(self):
-        """Make the other module's payment methods ours, in all companies; again it finds nothing to do.
-
-        Journal, accounts and past payments stay with the method. Returns (methods, [(method, why not)]).
-        """
-        if not self.env.user.has_group("base.group_system"):
-            raise AccessError(_("Only an administrator may take over another module's settings."))
-        taken, left = self.browse(), []
-        for method_id, values in self._caisse_ap_theirs():
-            method = self.sudo().browse(method_id)
-            try:
-                with self.env.cr.savepoint():
-                    method.write(self._caisse_ap_taken_values(values))
-                    method.flush_recordset()
-            except UserError as error:  # a ValidationError is one
-                left.append((method, str(error)))
-            else:
-                taken |= method
-        return taken, left
+        """Make the other module's payment methods ours; see ``_servipay_take_over``."""
+        return self._servipay_take_over(self._caisse_ap_theirs(), self._caisse_ap_taken_values)
 
     def _caisse_ap_theirs(self):
-        """Return [(method id, {their column: value})]."""
-        if not self._caisse_ap_takeover_possible():
-            return []
-        self.env.flush_all()
-        columns = [name for name in COLUMNS if sql.column_exists(self.env.cr, self._table, name)]
-        names = SQL(", ").join(SQL.identifier(name) for name in columns)
-        self.env.cr.execute(
-            SQL(
-                "SELECT id, %s FROM pos_payment_method WHERE use_payment_terminal = %s ORDER BY id",
-                names,
-                THEIR_TERMINAL,
-            )
-        )
-        rows = self.env.cr.fetchall()
-        return [(row[0], dict(zip(columns, row[1:], strict=True))) for row in rows]
+        return self._servipay_theirs(COLUMNS, THEIR_TERMINAL) if self._caisse_ap_takeover_possible() else []
 
     def _caisse_ap_taken_values(self, theirs):
         """Return our field values for their row; what they did not enter keeps our default."""
@@ -92,16 +60,4 @@ class ResConfigSettings(models.TransientModel):
 
     def action_caisse_ap_takeover(self):
         """Take over the other module's payment methods and say which, and which not and why."""
-        taken, left = self.env["pos.payment.method"]._caisse_ap_takeover()
-        told = [_("%(count)s payment methods were taken over.", count=len(taken))]
-        for method, why in left:
-            told.append(_("“%(name)s” was not: %(why)s", name=method.name, why=why))
-        return {
-            "type": "ir.actions.client",
-            "tag": "display_notification",
-            "params": {
-                "type": "warning" if left else "success",
-                "message": "\n".join(told),
-                "sticky": bool(left),
-            },
-        }
+        return self._servipay_taken_over(*self.env["pos.payment.method"]._caisse_ap_takeover())

@@ -4,11 +4,10 @@ Its columns are read with SQL, by their names: a database that was upgraded has 
 Source: protocols/viva.md, 4.
 """
 
-from odoo import _, api, fields, models
-from odoo.exceptions import AccessError, UserError
+from odoo import api, fields, models
 from odoo.tools import SQL, sql
 
-from .pos_payment_method import TERMINAL, _told
+from .pos_payment_method import TERMINAL
 
 THEIR_TERMINAL = "viva_com"
 # their column -> our field
@@ -16,6 +15,8 @@ COLUMNS = {
     f"viva_com_{name}": f"viva_wallet_{name}"
     for name in ("merchant_id", "api_key", "client_id", "client_secret", "terminal_id", "test_mode")
 }
+
+READABLE = ("viva_com_api_key", "viva_com_client_secret", "viva_com_bearer_token")
 
 
 class PosPaymentMethod(models.Model):
@@ -28,43 +29,30 @@ class PosPaymentMethod(models.Model):
 
     @api.model
     def _viva_takeover(self):
-        """Make the other addon's payment methods ours, in all companies; again it finds nothing to do.
+        """Make the other addon's payment methods ours; see ``_servipay_take_over``.
 
-        Journal, accounts and past payments stay with the method. Returns (methods, [(method, why not)])."""
-        if not self.env.user.has_group("base.group_system"):
-            raise AccessError(_("Only an administrator may take over another module's settings."))
-        taken, left = self.browse(), []
-        for number, values in self._viva_theirs():
-            method = self.sudo().browse(number)
-            try:
-                with self.env.cr.savepoint():
-                    method.write({**values, "use_payment_terminal": TERMINAL})
-                    method.flush_recordset()
-            except UserError as error:  # a ValidationError is one
-                left.append((method, str(error)))
-            else:
-                taken |= method
+        What was readable there for every cashier is emptied: the secrets are sealed here."""
+        taken, left = self._servipay_take_over(self._viva_theirs(), _ours)
+        if taken:
+            self._viva_empty_theirs(taken)
         return taken, left
 
     def _viva_theirs(self):
-        """Return [(method id, {our field: value})]."""
-        if not self._viva_takeover_possible():
-            return []
-        self.env.flush_all()
-        names = SQL(", ").join(SQL.identifier(name) for name in COLUMNS)
-        query = "SELECT id, %s FROM pos_payment_method WHERE use_payment_terminal = %s ORDER BY id"
-        self.env.cr.execute(SQL(query, names, THEIR_TERMINAL))
-        rows = self.env.cr.fetchall()
-        return [
-            (number, {name: value or False for name, value in pairs if _told_of(name, value)})
-            for number, *values in rows
-            for pairs in [zip(COLUMNS.values(), values, strict=True)]
-        ]
+        return self._servipay_theirs(COLUMNS, THEIR_TERMINAL) if self._viva_takeover_possible() else []
+
+    def _viva_empty_theirs(self, taken):
+        readable = [name for name in READABLE if sql.column_exists(self.env.cr, self._table, name)]
+        emptied = SQL(", ").join(SQL("%s = NULL", SQL.identifier(name)) for name in readable)
+        query = "UPDATE pos_payment_method SET %s WHERE id = ANY(%s)"
+        self.env.cr.execute(SQL(query, emptied, taken.ids))
+        self.invalidate_model()
 
 
-def _told_of(name, value):
-    """Tell whether a value is to be taken over: “production” is one, an empty text is none."""
-    return bool(value) or name.endswith("test_mode")
+def _ours(columns):
+    """Return the values of one of their rows; “production” is one, an empty text is none."""
+    told = {name: value for name, value in columns.items() if value or name.endswith("test_mode")}
+    ours = {COLUMNS[name]: value or False for name, value in told.items()}
+    return {**ours, "use_payment_terminal": TERMINAL}
 
 
 class ResConfigSettings(models.TransientModel):
@@ -72,6 +60,8 @@ class ResConfigSettings(models.TransientModel):
 
     viva_takeover_possible = fields.Boolean(compute="_compute_viva_takeover_possible")
 
+    # 17.0 and 18.0 compute nothing for a form that depends on nothing
+    @api.depends("company_id")
     def _compute_viva_takeover_possible(self):
         possible = self.env["pos.payment.method"]._viva_takeover_possible()
         for settings in self:
@@ -79,8 +69,4 @@ class ResConfigSettings(models.TransientModel):
 
     def action_viva_takeover(self):
         """Take over the other addon's payment methods and say which, and which not and why."""
-        taken, left = self.env["pos.payment.method"]._viva_takeover()
-        told = [_("%(count)s payment methods were taken over.", count=len(taken))]
-        for method, why in left:
-            told.append(_("“%(name)s” was not: %(why)s", name=method.name, why=why))
-        return _told("warning" if left else "success", "\n".join(told))
+        return self._servipay_taken_over(*self.env["pos.payment.method"]._viva_takeover())

@@ -132,6 +132,10 @@ class TestTakeover(VivaCase):
         self.assertEqual(method.action_viva_credentials()["params"]["type"], "success")
         taken, left = self.env["pos.payment.method"]._viva_takeover()
         self.assertFalse(taken or left)
+        # what every cashier could read there is gone
+        query = "SELECT viva_com_api_key, viva_com_client_secret FROM pos_payment_method WHERE id = %s"
+        self.env.cr.execute(query, [number])
+        self.assertEqual(self.env.cr.fetchone(), (None, None))
 
     def test_production_stays_production(self):
         """“Not in test mode” is a value too."""
