@@ -1,4 +1,5 @@
 from . import secret_box
+from . import servipay_secrets
 from . import servipay_shadow
 from . import ir_http
 from . import res_company
@@ -15,5 +16,4 @@ from . import servipay_operation_total
 from . import servipay_sentence
 from . import servipay_terminal
 from . import servipay_payment_flow
-from . import servipay_secrets
 from . import servipay_payment_provider

@@ -2,18 +2,19 @@ from collections import namedtuple
 
 from odoo import _, api, fields, models
 from odoo.exceptions import UserError, ValidationError
-from odoo.fields import NO_ACCESS
 
 from ..api.dialogue import Call
 from ..api.request import Credentials
 from . import http_client
 from .access import MANAGERS
+from .servipay_secrets import is_set, sealed, secret
 
 Problem = namedtuple("Problem", "code text")
 
 
 class ResCompany(models.Model):
-    _inherit = "res.company"
+    _name = "res.company"
+    _inherit = ["servipay.secrets", "res.company"]
 
     # Odoo lets everybody read a company, customers of the portal included: every field has its group
     servipay_environment = fields.Selection(
@@ -28,18 +29,11 @@ class ResCompany(models.Model):
         "PayperCloud Base URL", help="Demo or production endpoint.", groups=MANAGERS
     )
     servipay_pos_id = fields.Char("POS ID", help="Default POS identifier (posId / pos_pid).", groups=MANAGERS)
-    servipay_api_key = fields.Char(
-        "POS API Key",
-        compute="_compute_servipay_api_key",
-        inverse="_inverse_servipay_api_key",
-        groups="base.group_system",
-        help="Global API key, used as Bearer token. It can be replaced, never read.",
+    servipay_api_key = secret(
+        "POS API Key", help="Global API key, used as Bearer token. It can be replaced, never read."
     )
-    # unreadable by RPC for everybody, administrators included
-    servipay_api_key_sealed = fields.Char(groups=NO_ACCESS, copy=False)
-    servipay_api_key_set = fields.Boolean(
-        "POS API Key is set", compute="_compute_servipay_api_key_set", compute_sudo=True, groups=MANAGERS
-    )
+    servipay_api_key_sealed = sealed()
+    servipay_api_key_set = is_set("POS API Key is set", groups=MANAGERS)
     servipay_terminal_pid = fields.Char(
         "Default Terminal PID", help="Default terminal identifier (pid / tpe_pid).", groups=MANAGERS
     )
@@ -95,21 +89,9 @@ class ResCompany(models.Model):
     # Compute
     # ------------------------------------------------------------------
 
-    def _compute_servipay_api_key(self):
-        # write only: a secret never goes back to a browser
-        self.servipay_api_key = False
-
-    def _inverse_servipay_api_key(self):
-        for company in self:
-            if company.servipay_api_key:
-                company.sudo().servipay_api_key_sealed = company.env["servipay.secret.box"]._seal(
-                    company.servipay_api_key.strip()
-                )
-
-    @api.depends("servipay_api_key_sealed")
-    def _compute_servipay_api_key_set(self):
-        for company in self:
-            company.servipay_api_key_set = bool(company.servipay_api_key_sealed)
+    @api.model
+    def _servipay_secrets(self):
+        return (*super()._servipay_secrets(), "servipay_api_key")
 
     # ------------------------------------------------------------------
     # Constraints
@@ -154,7 +136,7 @@ class ResCompany(models.Model):
         self.ensure_one()
         company = self.sudo()
         return Credentials(
-            api_key=self.env["servipay.secret.box"]._unseal(company.servipay_api_key_sealed),
+            api_key=self._servipay_secret("servipay_api_key"),
             pos_id=company.servipay_pos_id or "",
             terminal_pid=company.servipay_terminal_pid or "",
         )
@@ -228,12 +210,10 @@ class ResCompany(models.Model):
 
     def _servipay_seal_again(self):
         """Encrypt stored secrets with the first key of the configuration file."""
-        box = self.env["servipay.secret.box"]
-        for company in self.sudo().filtered("servipay_api_key_sealed"):
-            company.servipay_api_key_sealed = box._seal(box._unseal(company.servipay_api_key_sealed))
+        super()._servipay_seal_again()
         for name in self.env.registry.descendants(["servipay.secrets"], "_inherit"):
             model = self.env[name].sudo().with_context(active_test=False)
-            if not model._abstract and not model._transient:
+            if "company_id" in model._fields and not model._abstract and not model._transient:
                 model.search([("company_id", "in", self.ids)])._servipay_seal_again()
 
     def _servipay_warnings(self):

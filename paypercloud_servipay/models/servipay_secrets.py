@@ -27,9 +27,9 @@ def sealed():
     return fields.Char(groups=NO_ACCESS, copy=False)
 
 
-def is_set():
+def is_set(label=None, **options):
     """Return the field that tells whether there is a secret."""
-    return fields.Boolean(compute="_compute_servipay_secrets_set", compute_sudo=True)
+    return fields.Boolean(label, compute="_compute_servipay_secrets_set", compute_sudo=True, **options)
 
 
 class ServipaySecrets(models.AbstractModel):

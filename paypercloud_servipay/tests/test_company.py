@@ -79,6 +79,12 @@ class TestCompany(ApiCase):
         with keys("no fernet key"), self.assertRaises(UserError):
             self.company.servipay_api_key = "x-secret"
 
+    def test_what_was_typed_does_not_come_back(self):
+        """The web client reads what it has saved in the same call."""
+        [saved] = self.company.web_save({"servipay_api_key": "typed-key-123"}, {"servipay_api_key": {}})
+        self.assertFalse(saved["servipay_api_key"])
+        self.assertEqual(self.company._paypercloud_get_credentials().api_key, "typed-key-123")
+
     def test_all_companies_are_sealed(self):
         """Also one without a key of its own: its terminals and providers may have secrets."""
         self.company.servipay_api_key_sealed = False

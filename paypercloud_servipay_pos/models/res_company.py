@@ -17,14 +17,3 @@ class ResCompany(models.Model):
                 parts = {name: value for name, value in vars(own).items() if value}
                 credentials = replace(credentials, **parts)
         return credentials
-
-    def _servipay_seal_again(self):
-        """Encrypt the keys of points of sale and payment methods anew, too."""
-        result = super()._servipay_seal_again()
-        box = self.env["servipay.secret.box"]
-        for model in ("pos.payment.method", "pos.config"):
-            holders = self.env[model].sudo().with_context(active_test=False)
-            for holder in holders.search([("company_id", "in", self.ids)]):
-                if holder.servipay_api_key_sealed:
-                    holder.servipay_api_key_sealed = box._seal(box._unseal(holder.servipay_api_key_sealed))
-        return result

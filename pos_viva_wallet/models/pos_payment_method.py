@@ -35,8 +35,7 @@ SYSTEM = {"groups": "base.group_system", "copy": False}
 class PosPaymentMethod(models.Model):
     """Viva.com terminals. Names of fields and the route are those of Odoo's own addon: it is taken over."""
 
-    _name = "pos.payment.method"
-    _inherit = ["servipay.secrets", "pos.payment.method"]
+    _inherit = "pos.payment.method"
 
     viva_wallet_merchant_id = fields.Char(
         "Merchant ID", help="Viva portal > Settings > API Access: used for the webhook's verification."
