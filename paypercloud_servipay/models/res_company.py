@@ -210,11 +210,11 @@ class ResCompany(models.Model):
 
     def _servipay_seal_again(self):
         """Encrypt stored secrets with the first key of the configuration file."""
-        super()._servipay_seal_again()
         for name in self.env.registry.descendants(["servipay.secrets"], "_inherit"):
             model = self.env[name].sudo().with_context(active_test=False)
             if "company_id" in model._fields and not model._abstract and not model._transient:
                 model.search([("company_id", "in", self.ids)])._servipay_seal_again()
+        return super()._servipay_seal_again()
 
     def _servipay_warnings(self):
         """Return the list of ``Problem(code, text)`` that a person should see before calling the API."""

@@ -8,7 +8,8 @@ ROUTE = "/websocket/servipay/pos"
 
 
 class ServipayPos(http.Controller):
-    @http.route(f"{ROUTE}/start", type=JSONRPC, auth="user", methods=["POST"])
+    # the session is not saved: the request's connection is given back before it waits for its turn
+    @http.route(f"{ROUTE}/start", type=JSONRPC, auth="user", methods=["POST"], save_session=False)
     def start(self, session_id, method_id, key, amount, order=None):
         """Start (or find again) the operation with this key; answers its snapshot at once."""
         return self._till(session_id)._servipay_start(method_id, key, amount, order or {})

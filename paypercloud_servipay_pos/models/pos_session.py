@@ -10,7 +10,11 @@ from odoo.addons.paypercloud_servipay.api.masking import get_logger
 from odoo.addons.paypercloud_servipay.compat import check_access
 from odoo.addons.paypercloud_servipay.models.actions import open_operations
 from odoo.addons.paypercloud_servipay.models.conversation import Conversation, converse
-from odoo.addons.paypercloud_servipay.models.own_transaction import Detached, in_own_transaction
+from odoo.addons.paypercloud_servipay.models.own_transaction import (
+    Detached,
+    give_back_connection,
+    in_own_transaction,
+)
 from odoo.addons.paypercloud_servipay.models.turns import BEGINNING
 
 from .servipay_operation import LINES, _is_manager
@@ -67,23 +71,24 @@ class PosSession(models.Model):
     def _servipay_start(self, method_id, key, amount, order):
         """Open the operation of a key, send it once and return its snapshot.
 
-        The first call of a key decides about amount and method; the same call again is a resumption.
+        The first call of a key decides about amount and method; the same call again is a resumption. The
+        caller's cursor is closed afterwards.
 
         :param amount: signed, in major units of the session's currency; below zero it is a refund
         :param order: dict uid, name, line_uid, refunded_line_ids: where the till keeps the payment
         """
         values = self._servipay_intended(method_id, key, amount, order)
-        user = self.env.user
+        give_back_connection(self.env)
+        detached = Detached(self.env)
 
         def work(env):
             # one transaction: many tills may start in the same second
             operation = env["servipay.operation"]._find_or_open(values)
             claimed = operation._claim()
-            return operation.id, claimed, operation._pos_snapshot(user)
+            return operation.id, claimed, operation._pos_snapshot(env.user)
 
-        operation_id, claimed, snapshot = in_own_transaction(self.env, work, BEGINNING)
-        operation = self.env["servipay.operation"].sudo().browse(operation_id)
-        operation._converse(*(("send", "follow") if claimed else ("follow",)))
+        operation_id, claimed, snapshot = in_own_transaction(detached, work, BEGINNING)
+        converse(Conversation(detached, operation_id), *(("send", "follow") if claimed else ("follow",)))
         return snapshot
 
     def _servipay_intent(self, method_id, key, amount, order):
