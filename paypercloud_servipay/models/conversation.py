@@ -16,6 +16,7 @@ from odoo.modules import module as odoo_module
 from ..api import states
 from ..api.masking import get_logger
 from .own_transaction import in_own_transaction
+from .servipay_api_log import rows_held_back
 from .turns import DIALOGUE, OUTCOME
 
 _logger = get_logger(__name__)
@@ -48,18 +49,12 @@ class Conversation:
         )
 
     def perform(self, step):
-        """Plan in the database, speak without a cursor, apply in the database.
+        """Plan in the database, speak without a cursor, apply in the database."""
+        self._carry_out(step, self.apart("_plan", step))
 
-        What was said may be a Finding, or one with a callable for what can wait for the till (a log row).
-        """
-        plan = self.apart("_plan", step)
-        said = plan() if callable(plan) else plan
-        finding, afterwards = said if isinstance(said, tuple) else (said, None)
-        try:
-            self._keep(finding, step)
-        finally:
-            if afterwards:
-                afterwards()
+    def _carry_out(self, step, plan):
+        with rows_held_back():
+            self._keep(plan() if callable(plan) else plan, step)
 
     def _keep(self, finding, step):
         """Apply what was learned. It is in memory only: a database that restarts is waited for."""
@@ -90,13 +85,10 @@ class Conversation:
 
     def inquire(self, also_settled=False):
         """Ask what became of it, if there is something to ask; return whether there was."""
-        if self.apart("_claim_wished_cancel"):
-            self.revoke()
-            return True
-        claimed = self.apart("_claim_inquiry", also_settled)
+        claimed = self.apart("_claim_next", also_settled)
         if claimed:
-            self.ask()
-        return claimed
+            self._carry_out(*claimed)
+        return bool(claimed)
 
     def look(self):
         """Ask at once, whatever is known: the provider has news."""
@@ -106,13 +98,13 @@ class Conversation:
         """Ask at the provider's rhythm until the outcome is known or only the scheduled job goes on."""
         end = None
         while True:
-            state, wait = self.apart("_pulse")
+            state, wait, claimed = self.apart("_pulse")
             if state == "unknown" and end is None:
                 end = time.monotonic() + FOLLOW_UNKNOWN
-            if state not in states.UNSETTLED or (end and time.monotonic() + wait > end):
+            if claimed:
+                self._carry_out(*claimed)
+            elif state not in states.UNSETTLED or (end and time.monotonic() + wait > end):
                 return
-            if wait <= 0:
-                self.inquire()
             time.sleep(min(max(wait, SHORTEST_NAP), LONGEST_NAP))
 
 

@@ -1,6 +1,8 @@
 import hashlib
 import json
 import shlex
+import threading
+from contextlib import contextmanager
 
 from odoo import api, fields, models
 
@@ -15,6 +17,8 @@ _logger = get_logger(__name__)
 MAX_BODY = 64 * 1024  # bytes
 PURGE_BATCH = 1000  # rows; one batch is one short statement
 PURGE_BATCHES = 50  # per run of the vacuum; it comes back tomorrow, or at once on 19.0
+
+_mine = threading.local()  # rows: [(environment, values)] that this thread keeps back, or not there
 
 OUTCOMES = [
     ("answered", "Answered"),
@@ -141,12 +145,13 @@ class ServipayApiLog(models.Model):
             try:
                 values = {**common, **_stored(entry, masker, keep_bodies)}
                 values.setdefault("user_id", env.uid)
-                return in_own_transaction(
-                    env, lambda env2: env2["servipay.api.log"].create(values).id, RECORD
-                )
+                held_back = getattr(_mine, "rows", None)
+                if held_back is None:
+                    return _write(env, [values])[0]
+                held_back.append((env, values))
             except Exception as error:  # pylint: disable=broad-except
                 _logger.error("an API log row could not be written: %s", masker.exception(error))
-                return False
+            return False
 
         return journal
 
@@ -154,6 +159,30 @@ class ServipayApiLog(models.Model):
     def _gc_servipay_api_logs(self):
         """Delete old rows in bounded batches; rows of operations that are not settled stay."""
         return purge(self.env, _purge_batch, PURGE_BATCH, PURGE_BATCHES)
+
+
+@contextmanager
+def rows_held_back():
+    """Have the log rows of this block written when it ends: an answer goes first, nobody waits for a log."""
+    outer, rows = getattr(_mine, "rows", None), []
+    _mine.rows = rows
+    try:
+        yield
+    finally:
+        _mine.rows = outer
+        if rows:
+            _write_late(rows)
+
+
+def _write_late(rows):
+    try:
+        _write(rows[0][0], [values for _env, values in rows])
+    except Exception as error:  # pylint: disable=broad-except
+        _logger.error("API log rows could not be written: %s", Masker().exception(error))
+
+
+def _write(env, rows):
+    return in_own_transaction(env, lambda own: own["servipay.api.log"].create(rows).ids, RECORD)
 
 
 def _purge_batch(env):

@@ -4,6 +4,7 @@ what it keeps, what it cuts, what it deletes, and that it never breaks a payment
 """
 
 import hashlib
+from contextlib import suppress
 from datetime import timedelta
 
 from odoo import fields
@@ -11,8 +12,17 @@ from odoo.tests import tagged
 from odoo.tools import mute_logger
 
 from ..api.masking import Masker
-from ..models.servipay_api_log import MAX_BODY, _purge_batch
+from ..models.conversation import Conversation
+from ..models.servipay_api_log import MAX_BODY, _purge_batch, rows_held_back
 from .common import API_KEY, ApiCase
+
+
+class Watched(Conversation):
+    """A conversation that looks how many rows the log has of it when an answer is about to be applied."""
+
+    def _keep(self, finding, step):
+        self.rows = self.env["servipay.api.log"].search_count([("operation_id", "=", self.operation_id)])
+        super()._keep(finding, step)
 
 
 @tagged("post_install", "-at_install", "paypercloud_servipay")
@@ -79,6 +89,34 @@ class TestApiLog(ApiCase):
         with self.assertLogs("odoo.addons.paypercloud_servipay", "ERROR") as logs, mute_logger("odoo.sql_db"):
             self.assertFalse(journal({"endpoint": "purchase", "url": f"https://x/?api_key={API_KEY}"}))
         self.assertNotIn(API_KEY, str(logs.output))
+
+    def test_rows_that_are_held_back(self):
+        logs = self.env["servipay.api.log"]
+        journal = logs._journal(company_id=self.company.id)
+        before = logs.search_count([])
+        with suppress(KeyError), rows_held_back():  # assertRaises would undo the rows
+            self.assertFalse(journal({"endpoint": "outer"}))
+            with rows_held_back():
+                journal({"endpoint": "inner"})
+            self.assertEqual(logs.search_count([]), before + 1)
+            journal({"endpoint": "outer"})
+            raise KeyError
+        self.assertEqual(logs.search([], limit=3).mapped("endpoint"), ["outer", "outer", "inner"])
+        self.assertTrue(journal({"endpoint": "after"}))
+
+    def test_held_back_rows_that_cannot_be_written(self):
+        journal = self.env["servipay.api.log"]._journal(company_id=-1)
+        with self.assertLogs("odoo.addons.paypercloud_servipay", "ERROR"), mute_logger("odoo.sql_db"):
+            with rows_held_back():
+                journal({"endpoint": "purchase"})
+
+    def test_an_answer_is_applied_before_it_is_logged(self):
+        operation = self.purchase()
+        asked = len(self.logs(operation))
+        watched = Watched(self.env, operation.id)
+        self.assertTrue(watched.inquire())
+        self.assertEqual(watched.rows, asked)
+        self.assertGreater(len(self.logs(operation)), asked)
 
     def test_search_by_a_part_of_the_endpoint(self):
         logs = self.env["servipay.api.log"]

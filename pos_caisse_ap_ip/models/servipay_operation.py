@@ -133,8 +133,8 @@ class ServipayOperation(models.Model):
                 on_sent=lambda: tell(Finding("pending", "")),
                 lacking=lambda fields: lacking(request, fields),
             )
-            # a cashier waits for the outcome, nobody for the log
-            return read(exchange), lambda: journal(request.action, asked, exchange)
+            journal(request.action, asked, exchange)
+            return read(exchange)
 
         def read(exchange):
             if not exchange.sent:

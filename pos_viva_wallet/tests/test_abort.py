@@ -168,7 +168,7 @@ class TestAbort(VivaCase):
     def test_rhythm(self):
         """A cashier does not wait for the next look, and Viva.com is not asked in a loop."""
         operation = self.waiting()
-        _state, wait = operation._pulse()
+        wait = operation._pulse()[1]
         self.assertLessEqual(wait, 2)
         operation.write({"inquiry_count": 30})
         operation._inquire()
