@@ -157,6 +157,13 @@ def marked_processes(state):
     return found
 
 
+def stop_named(state, name):
+    """End the programs of that name which were started for a state directory."""
+    for pid_file in pid_files(state):
+        if pid_file.path.name.startswith(f"{name}-") and (pid := pid_file.pid):
+            end_session(pid)
+
+
 def stop_all(state):
     """End everything that was started for a state directory; returns how many programs were running."""
     running = 0

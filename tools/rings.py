@@ -1,6 +1,9 @@
 """The rings of tests (architecture 9): each runs what exists for it and tells what came out."""
 
+import concurrent.futures
+import contextlib
 import dataclasses
+import functools
 import subprocess
 import xml.etree.ElementTree
 
@@ -10,6 +13,7 @@ from .report import Problem, say, step
 DEFAULT = ("unit", "addons", "takeover", "tours", "browser")
 FOR_ADDONS = ("unit", "addons", "tours")
 ALL = (*DEFAULT, "faults")
+BESIDE = "unit"  # needs neither a database nor a browser, and shares a machine with a ring that does
 TOUR_TAG = "servipay_tour"
 PYTEST_NOTHING_COLLECTED = 5
 MOST_LINES = 80  # of one problem on the screen
@@ -40,22 +44,42 @@ def run(context, rings, addons=(), expression=None):
             f"There is no addon {', '.join(sorted(unknown))} in this tree; there are: "
             f"{', '.join(context.addons()) or 'none'}."
         )
+    one = functools.partial(_one, context=context, addons=addons, expression=expression)
+    beside = [name for name in rings if name == BESIDE and len(rings) > 1]
     total = Outcome()
-    for name in rings:
-        say(f"Ring {name}")
-        outcome = _one(name, context, addons, expression)
-        total.add(outcome)
-        for problem in outcome.problems:
-            say(_indented(problem))
-        say(f"  {name}: {summary(outcome)}")
+    with _in_the_background(context, one, beside) as outcomes:
+        for name in rings:
+            if name not in beside:
+                total.add(one(name))
+    for outcome in outcomes:
+        total.add(outcome.result())
     return total
 
 
+@contextlib.contextmanager
+def _in_the_background(context, one, names):
+    """Run rings beside the block's; yields futures of their outcomes, which are there when the block ends."""
+    if names:  # made once, and not by two at the same time
+        context.exported()
+    with concurrent.futures.ThreadPoolExecutor(1) as executor:
+        try:
+            yield [executor.submit(one, name) for name in names]
+        except BaseException:
+            for name in names:  # nobody waits for them any more
+                processes.stop_named(context.state, name)
+            raise
+
+
 def _one(name, context, addons, expression):
+    """Run a ring, tell what came out and return it."""
+    say(f"Ring {name}")
     try:
-        return RINGS[name](context, list(addons), expression)
+        outcome = RINGS[name](context, list(addons), expression)
     except Problem as problem:
-        return Outcome(failed=1, problems=[f"THE RING {name.upper()} DID NOT RUN: {problem}"])
+        outcome = Outcome(failed=1, problems=[f"THE RING {name.upper()} DID NOT RUN: {problem}"])
+    # in one piece: another ring may be telling something too
+    say("\n".join([*map(_indented, outcome.problems), f"  {name}: {summary(outcome)}"]))
+    return outcome
 
 
 def summary(outcome):

@@ -3,12 +3,13 @@
 import io
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
-from tools import cli, report, rings
+from tools import cli, processes, report, rings
 
 ROOT = Path(__file__).parents[2]
 
@@ -122,6 +123,60 @@ def test_a_long_step_says_that_it_is_alive(monkeypatch):
     assert lines[0] == "  working ..."
     assert "(module 3 of 4)" in lines[1]
     assert lines[-1].startswith("  working: 0.")
+
+
+class Tree:
+    """As much of a context as rings need that start nothing."""
+
+    def __init__(self, state):
+        self.state = state
+
+    def addons(self):
+        return []
+
+    def exported(self):
+        return {}
+
+
+@pytest.fixture
+def two_rings(monkeypatch):
+    """Rings that only end when they run at the same time."""
+    meeting = threading.Barrier(2, timeout=5)
+
+    def ring(context, addons, expression):
+        meeting.wait()
+        return rings.Outcome(passed=1, failed=1, problems=["trouble"])
+
+    for name in ("unit", "addons"):
+        monkeypatch.setitem(rings.RINGS, name, ring)
+
+
+def test_unit_ring_runs_beside_another(two_rings, tmp_path, capsys):
+    assert rings.summary(rings.run(Tree(tmp_path), ["unit", "addons"])) == "2 passed, 2 failed, 0 skipped"
+    told = capsys.readouterr().out
+    assert told.count("    trouble\n  ") == 2
+    assert "  unit: 1 passed, 1 failed, 0 skipped" in told
+
+
+def test_unit_ring_ends_with_a_run_that_breaks_off(monkeypatch, tmp_path):
+    def unit(context, addons, expression):
+        code = "import time; time.sleep(60)"
+        processes.run([sys.executable, "-c", code], tmp_path, tmp_path / "log", "unit")
+        return rings.Outcome()
+
+    def interrupted(context, addons, expression):
+        deadline = time.monotonic() + 10
+        while not processes.pid_files(tmp_path):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(rings.RINGS, "unit", unit)
+    monkeypatch.setitem(rings.RINGS, "addons", interrupted)
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        rings.run(Tree(tmp_path), ["unit", "addons"])
+    assert time.monotonic() - began < 30
 
 
 def test_junit_report_is_counted(tmp_path):

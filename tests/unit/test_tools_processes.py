@@ -55,6 +55,13 @@ def test_stop_all_finds_what_an_earlier_run_started(tmp_path):
     assert [pid for pid in members if processes.start_time(pid) is not None] == []
 
 
+def test_stop_named_leaves_the_others(tmp_path):
+    process, other = start(tmp_path, FAMILY, "unit"), start(tmp_path, FAMILY, "unity")
+    processes.stop_named(tmp_path, "unit")
+    assert (process.running, other.running) == (False, True)
+    other.stop()
+
+
 def test_stop_all_finds_orphans_by_their_mark(tmp_path):
     process = start(tmp_path, FAMILY)
     _leader, child = sorted(processes.session_members(process.popen.pid))
