@@ -50,9 +50,7 @@ class Conversation:
 
     def perform(self, step):
         """Plan in the database, speak without a cursor, apply in the database."""
-        self._carry_out(step, self.apart("_plan", step))
-
-    def _carry_out(self, step, plan):
+        plan = self.apart("_plan", step)
         with rows_held_back():
             self._keep(plan() if callable(plan) else plan, step)
 
@@ -85,10 +83,13 @@ class Conversation:
 
     def inquire(self, also_settled=False):
         """Ask what became of it, if there is something to ask; return whether there was."""
-        claimed = self.apart("_claim_next", also_settled)
+        if self.apart("_claim_wished_cancel"):
+            self.revoke()
+            return True
+        claimed = self.apart("_claim_inquiry", also_settled)
         if claimed:
-            self._carry_out(*claimed)
-        return bool(claimed)
+            self.ask()
+        return claimed
 
     def look(self):
         """Ask at once, whatever is known: the provider has news."""
@@ -98,13 +99,13 @@ class Conversation:
         """Ask at the provider's rhythm until the outcome is known or only the scheduled job goes on."""
         end = None
         while True:
-            state, wait, claimed = self.apart("_pulse")
+            state, wait = self.apart("_pulse")
             if state == "unknown" and end is None:
                 end = time.monotonic() + FOLLOW_UNKNOWN
-            if claimed:
-                self._carry_out(*claimed)
-            elif state not in states.UNSETTLED or (end and time.monotonic() + wait > end):
+            if state not in states.UNSETTLED or (end and time.monotonic() + wait > end):
                 return
+            if wait <= 0:
+                self.inquire()
             time.sleep(min(max(wait, SHORTEST_NAP), LONGEST_NAP))
 
 

@@ -570,20 +570,10 @@ class ServipayOperation(models.Model):
         """Claim the cancellation that was wished for before the provider's first answer."""
         return self.cancel_wished and self._claim_cancel()
 
-    def _claim_next(self, also_settled=False):
-        """Claim what is to be done now; return (step, its plan), None when there is nothing.
-
-        Claim and plan share a transaction: with fifty conversations in a process each one counts."""
-        if self._claim_wished_cancel():
-            return "cancel", self._plan("cancel")
-        return ("inquire", self._plan("inquire")) if self._claim_inquiry(also_settled) else None
-
     def _pulse(self):
-        """Return (state, seconds until the next inquiry, what was claimed because it is due or None)."""
+        """Return (state, seconds until the next inquiry): what a conversation needs to know, in a read."""
         due = self.next_inquiry_at or fields.Datetime.now() + timedelta(days=1)
-        wait = max((due - fields.Datetime.now()).total_seconds(), 0)
-        is_due = wait <= 0 and self.state in states.UNSETTLED
-        return self.state, wait, self._claim_next() if is_due else None
+        return self.state, max((due - fields.Datetime.now()).total_seconds(), 0)
 
     def _schedule_inquiry(self):
         now = fields.Datetime.now()
