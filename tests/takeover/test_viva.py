@@ -1,0 +1,105 @@
+"""Odoo 17.0's and 18.0's own pos_viva_wallet was at work; ours is put in its place under the same name."""
+
+import urllib.error
+import urllib.request
+
+import pytest
+from conftest import complaints
+
+from tools import odoo, servers
+
+SECRETS = {
+    "Card": {"viva_wallet_api_key": "Api-key-16002169", "viva_wallet_client_secret": "Client-secret-16002169"},
+    "Trial": {"viva_wallet_api_key": "Api-key-16002170", "viva_wallet_client_secret": "Client-secret-16002170"},
+}
+READABLE = (
+    *("viva_wallet_api_key", "viva_wallet_client_secret", "viva_wallet_bearer_token"),
+    "viva_wallet_latest_response",
+)
+KEY = "viva_wallet_test"  # what Odoo's addon takes for the webhook's key in tests
+
+
+class Takeover:
+    """A database as it was under Odoo's addon and as it is under ours."""
+
+    def __init__(self, context, database, core_path):
+        self.context, self.database = context, database
+        database.install("pos_viva_wallet", path=core_path)
+        self.seeded = database.shell("core_viva_seed", path=core_path)
+        self.before = database.shell("viva_facts", path=core_path)
+        self.code, self.log = database.update("pos_viva_wallet")
+        self.after = database.shell("viva_facts")
+        self.ours = database.shell("viva_ours")
+
+
+@pytest.fixture(scope="module")
+def takeover(needs, dev_context, make_database, core_path):
+    """Odoo's addon at work, then ours in its place."""
+    needs("pos_viva_wallet")
+    return Takeover(dev_context, make_database("takeviva"), core_path)
+
+
+def test_odoos_own_addon_made_what_is_taken_over(takeover):
+    theirs = odoo.core_addon(takeover.context, "pos_viva_wallet")
+    assert takeover.seeded["file"] == str(theirs / "__init__.py") == takeover.before["file"]
+    assert takeover.seeded["order"] == "paid"
+    assert set(takeover.before["methods"]) == {"Card", "Trial"}
+
+
+def test_ours_is_loaded_and_says_nothing_alarming(takeover):
+    assert takeover.code == 0, takeover.log[-3000:]
+    assert takeover.after["file"] == str(takeover.context.root / "pos_viva_wallet" / "__init__.py")
+    assert not complaints(takeover.log)
+    query = "SELECT name, state, latest_version FROM ir_module_module WHERE name LIKE '%\\_pos' OR name LIKE "
+    rows = {row[0]: row[1:] for row in takeover.database.sql(query + "'pos\\_viva\\_wallet'")}
+    assert rows["pos_viva_wallet"] == ["installed", f"{takeover.context.series}.3.0.0"]
+    assert rows["paypercloud_servipay_pos"][0] == "installed"
+
+
+def test_payment_methods_stay_in_their_tills_whose_session_is_open(takeover):
+    assert takeover.after["methods"] == takeover.before["methods"]
+    assert takeover.after["methods"]["Card"]["sessions"] == ["opened"]
+    assert takeover.after["view"] == takeover.before["view"]
+    assert takeover.ours["providers"] == ["viva", "viva"]
+
+
+def test_what_was_paid_stays_as_it_was(takeover):
+    assert takeover.after["payments"] == takeover.before["payments"]
+    assert len(takeover.after["payments"]) == 1
+
+
+def test_secrets_are_kept_and_nobody_reads_them_any_more(takeover):
+    assert takeover.ours["secrets"] == SECRETS
+    assert not any(values[name] for values in takeover.ours["shown"] for name in SECRETS["Card"])
+    found = takeover.database.sql(
+        "SELECT column_name FROM information_schema.columns WHERE table_name = 'pos_payment_method'"
+    )
+    left = [name for name in READABLE if [name] in found]
+    rows = takeover.database.sql(f"SELECT {', '.join(left) or 'NULL'} FROM pos_payment_method")
+    assert not any(value for row in rows for value in row)
+
+
+def test_a_till_is_told_neither_secrets_nor_addresses(takeover):
+    assert '"Card"' in takeover.ours["till"], "the till was told nothing at all"
+    for values in SECRETS.values():
+        assert not [value for value in values.values() if value in takeover.ours["till"]]
+    assert KEY not in takeover.ours["till"]
+
+
+def test_the_address_that_viva_calls_still_works_and_new_ones_cannot_be_guessed(takeover):
+    old, new = takeover.before["addresses"]["Card"], takeover.after["addresses"]["Card"]
+    assert old.endswith(f"token={KEY}") and KEY not in new
+    with servers.OdooServer(takeover.context, takeover.database.name, "takeviva") as server:
+        for address in (old, new):
+            status, body = ask(server.url + address)
+            assert (status, KEY in body) == (200, True), address
+        assert ask(server.url + old.replace(KEY, "guessed"))[0] == 403
+
+
+def ask(address):
+    """GET an address; return (status, text)."""
+    try:
+        with urllib.request.urlopen(address, timeout=60) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, ""
