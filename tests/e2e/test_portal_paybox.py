@@ -73,6 +73,22 @@ def test_paid(customer, shop, suite, platform, screenshot):
     assert shop.alerts(transaction["reference"]) == []
 
 
+def test_in_english(customer, shop, suite, platform, page, speaks, screenshot):
+    """A customer who reads English."""
+    speaks("portal", "en")
+    page.context.add_cookies([{"name": "frontend_lang", "value": "en_US", "url": suite.url}])
+    invoice = shop.invoice()
+    page = customer(invoice, submit=False)
+    page.wait_for_timeout(600)
+    screenshot(page, "portal-paybox-en")
+    page.locator("#pay_with button[name=o_payment_submit_button]:visible").first.click()
+    choose(page, "ok")
+    back(page, suite)
+    shop.paid(invoice)
+    page.wait_for_timeout(500)
+    screenshot(page, "portal-paid-en")
+
+
 def test_refused_then_paid(customer, shop, suite, platform, screenshot):
     """A refusal is not final: the customer tries another card on the same page."""
     invoice = shop.invoice()
