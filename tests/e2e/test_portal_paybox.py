@@ -267,7 +267,7 @@ def test_forged(customer, shop, suite, platform):
     assert shop.state(invoice) == ("not_paid", 120)
 
 
-def test_accountant(customer, shop, suite, platform, page, login, screenshot):
+def test_accountant(customer, shop, suite, platform, page, login, speaks, screenshot):
     """The list by day, the links, and half of an invoice refunded with its credit note."""
     invoice = shop.invoice()
     choose(customer(invoice), "ok")
@@ -286,12 +286,14 @@ def test_accountant(customer, shop, suite, platform, page, login, screenshot):
     )
 
     login(page, "accountant")
-    page.goto("/web#action=payment_paybox.servipay_operation_action")
-    page.locator(".o_group_header").first.wait_for()
-    page.locator(".o_group_header").first.click()
-    page.locator(".o_data_row").first.wait_for()
-    page.wait_for_timeout(800)
-    screenshot(page, "paybox-operations-fr")
+    for language in ("en", "fr"):
+        speaks("accountant", language)
+        page.goto("/web#action=payment_paybox.servipay_operation_action")
+        page.reload()
+        page.locator(".o_group_header").first.click()
+        page.locator(".o_data_row").first.wait_for()
+        page.wait_for_timeout(800)
+        screenshot(page, f"paybox-operations-{language}")
     header = page.locator(".o_group_header").first.inner_text()
     assert re.search(r"\d", header)
     page.locator(".o_data_row td[name=reference]", has_text=transaction["reference"]).first.click()
