@@ -52,7 +52,7 @@ def test_paid(customer, shop, suite, platform, screenshot):
     """Invoice, Paybox, page, back: paid, reconciled, told; the operation is approved."""
     invoice = shop.invoice()
     page = customer(invoice, submit=False)
-    page.wait_for_timeout(600)
+    page.wait_for_timeout(2000)
     screenshot(page, "portal-paybox-fr")
     page.locator("#pay_with button[name=o_payment_submit_button]:visible").first.click()
     page.get_by_text(PAGE).wait_for()
@@ -79,7 +79,7 @@ def test_in_english(customer, shop, suite, platform, page, speaks, screenshot):
     page.context.add_cookies([{"name": "frontend_lang", "value": "en_US", "url": suite.url}])
     invoice = shop.invoice()
     page = customer(invoice, submit=False)
-    page.wait_for_timeout(600)
+    page.wait_for_timeout(2000)
     screenshot(page, "portal-paybox-en")
     page.locator("#pay_with button[name=o_payment_submit_button]:visible").first.click()
     choose(page, "ok")
@@ -351,6 +351,7 @@ def test_provider_form(page, suite, login, screenshot):
             assert "0123456789ABCDEF" not in page.content()
             page.locator("button[name=action_paybox_check]").click()
             page.locator(".o_notification").first.wait_for()
+            page.mouse.move(400, 700)
             page.wait_for_timeout(500)
             screenshot(page, f"paybox-check-{name}")
         finally:
