@@ -181,7 +181,7 @@ def eslint(lint: Lint) -> list:
 
 
 def suite(lint: Lint) -> list:
-    """The suite's own rules (tools/suite_check.py), and what `./dev readme` and `./dev changelog` would change."""
+    """The suite's own rules, and whether `./dev readme` or `./dev changelog` would change anything."""
     found = [str(finding) for finding in suite_check.check_tree(lint.root)]
     changes = str(Path(__file__).with_name("changelog.py"))
     done = lint.python_tool("python", changes, str(lint.root), "--check")

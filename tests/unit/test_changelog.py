@@ -1,4 +1,4 @@
-"""`./dev changelog`: what is made of the files in changes/, what is refused, and that ours is not out of date."""
+"""`./dev changelog`: what is made of the files in changes/, what is refused, and that ours is up to date."""
 
 import sys
 from pathlib import Path

@@ -14,7 +14,7 @@ from tools import cli  # noqa: E402
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("*/README.md")])
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 # paths in the text itself: `tests/e2e/pos.py`, `payment_paybox/tests/simulator.py --port 8787`
-FOLDERS = "paypercloud_servipay|paypercloud_servipay_pos|pos_caisse_ap_ip|pos_viva_wallet|payment_ogone|payment_paybox"
+FOLDERS = "|".join(path.parent.name for path in ROOT.glob("*/__manifest__.py"))
 NAMED = re.compile(rf"(?<![\w/.<])((?:tools|tests|docs|changes|{FOLDERS})/[\w./-]*\w)(?![\w*<-])")
 EXAMPLES = {"tests/bench/NAME.py"}
 
@@ -55,7 +55,10 @@ def test_links_lead_somewhere(page):
 def test_named_files_are_there(page):
     found = NAMED.findall(re.sub(r"\]\([^)]*\)", "]", text_of(page)))
     # "tests/simulator.py" is that of the page's addon, or of each of them
-    assert not {path for path in found if not any(ROOT.glob(path)) and not any(ROOT.glob(f"*/{path}"))} - EXAMPLES
+    assert (
+        not {path for path in found if not any(ROOT.glob(path)) and not any(ROOT.glob(f"*/{path}"))}
+        - EXAMPLES
+    )
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
