@@ -124,6 +124,9 @@ def _add_testing(commands, common):
         commands, common, "readme", run_readme, "write README.md and description page from readme/*.md"
     )
     command.add_argument("--check", action="store_true", help="write nothing, say what is out of date")
+    command = _add(commands, common, "changelog", run_changelog, "write CHANGELOG.md from changes/")
+    command.add_argument("--check", action="store_true", help="write nothing, say what is out of date")
+    command.add_argument("--release", metavar="NAME", help="make a release of what is unreleased")
 
 
 def _add_tidying(commands, common):
@@ -183,6 +186,15 @@ def run_readme(context, options):
     python = lint_environment.python_tools(context) / "python"
     script = Path(__file__).with_name("readme.py")
     return subprocess.call([python, script, context.root, *(["--check"] if options.check else [])])
+
+
+def run_changelog(context, options):
+    """Write, or with --check compare, CHANGELOG.md (tools/changelog.py)."""
+    from . import changelog
+
+    more = ["--check"] if options.check else []
+    more += ["--release", options.release] if options.release else []
+    return changelog.main([str(context.root), *more])
 
 
 def run_stop(context, options):

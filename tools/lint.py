@@ -181,8 +181,11 @@ def eslint(lint: Lint) -> list:
 
 
 def suite(lint: Lint) -> list:
-    """The suite's own rules (tools/suite_check.py), and whether `./dev readme` would change anything."""
+    """The suite's own rules, and whether `./dev readme` or `./dev changelog` would change anything."""
     found = [str(finding) for finding in suite_check.check_tree(lint.root)]
+    changes = str(Path(__file__).with_name("changelog.py"))
+    done = lint.python_tool("python", changes, str(lint.root), "--check")
+    found += findings_of(done, _lines(done.stdout))
     try:
         script = str(Path(__file__).with_name("readme.py"))
         done = lint.python_tool("python", script, str(lint.root), "--check")

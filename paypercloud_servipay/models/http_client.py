@@ -387,6 +387,10 @@ class HttpClient:
         root = error
         while root.__context__ is not None or root.__cause__ is not None:
             root = root.__cause__ or root.__context__
+        if isinstance(root, ConnectionRefusedError):
+            return "nobody listens at that address and port"
+        if isinstance(root, ConnectionResetError | BrokenPipeError):
+            return "the connection was closed before an answer came"
         text = f"{type(root).__name__}: {root}"
         return "".join(char for char in text if char.isprintable())[:500]
 

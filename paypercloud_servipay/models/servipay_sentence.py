@@ -59,6 +59,8 @@ class ServipaySentence(models.AbstractModel):
             "late": _("no answer in time"),
             "unreachable": _("the server could not be reached in time"),
             "no_name": _("the name of the server is unknown"),
+            "refused": _("nobody listens at that address and port"),
+            "closed": _("the connection was closed before an answer came"),
             "tls": _("the secure connection failed: %(why)s"),
             "inside": _("%(address)s is an address inside the network, which this company may not call"),
             "large": _("the answer is larger than %(size)s bytes"),

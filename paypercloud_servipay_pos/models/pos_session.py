@@ -276,7 +276,7 @@ class PosSession(models.Model):
         rows = [session._servipay_row(*pair) for pair in session._servipay_pairs()]
         rows.sort(key=lambda row: (not row["differs"], row["cells"]))
         head = [_("Terminal"), _("Method"), _("Operations"), _("Payments"), _("Difference")]
-        heading = {"cells": head, "style": "fw-bold", "differs": False}
+        heading = {"cells": head, "style": "fw-bolder", "differs": False}
         return {
             "unsettled": [operation._pos_line() for operation in unsettled],
             "rows": [heading, *rows] if rows else [],

@@ -228,4 +228,8 @@ def _receive(connection, seconds):
 
 def _words(error):
     """Our own words alone (``servipay.sentence`` translates them), the system's with the kind of error."""
+    if isinstance(error, ConnectionRefusedError):
+        return "nobody listens at that address and port"
+    if isinstance(error, ConnectionResetError | BrokenPipeError):
+        return "the connection was closed before an answer came"
     return f"{type(error).__name__}: {error.strerror}" if getattr(error, "strerror", None) else str(error)

@@ -23,6 +23,7 @@ from tools.context import Context
 from tools.running import RunningSuite
 
 SIZE = {"width": 1366, "height": 900}
+LANGUAGES = {"en": "en_US", "fr": "fr_FR"}
 PATIENCE = 30_000  # ms that Playwright waits for an element: a cold web client is slow on two cores
 
 
@@ -99,6 +100,28 @@ def login(suite):
         page.context.add_cookies([cookie])
 
     return log_in
+
+
+@pytest.fixture
+def speaks(suite):
+    """A function (login, "en" or "fr") that sets a person's language; all as they were afterwards."""
+    admin, before = suite.user("admin"), {}
+
+    def speak(name, language):
+        (user,) = admin.call("res.users", "search_read", [("login", "=", name)], ["lang"])
+        before.setdefault(user["id"], user["lang"])
+        admin.call("res.users", "write", [user["id"]], {"lang": LANGUAGES[language]})
+
+    yield speak
+    for number, lang in before.items():
+        admin.call("res.users", "write", [number], {"lang": lang})
+
+
+@pytest.fixture(params=LANGUAGES)
+def language(request, speaks):
+    """The administrator's language; English again afterwards."""
+    speaks("admin", request.param)
+    return request.param
 
 
 @pytest.fixture

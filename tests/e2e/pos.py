@@ -127,6 +127,17 @@ class Till:
         if self.suite.context.series != "18.0":
             send.first.click()
 
+    def closing(self):
+        """Open the closing screen and return our part of it."""
+        if self.suite.context.series == "17.0":
+            self.page.locator(".menu-button").first.click()
+            self.page.locator(".close-button").first.click()
+        else:
+            self.page.evaluate(f"{POS}.closeSession()")
+        found = self.page.locator(".servipay_closing")
+        found.wait_for()
+        return found
+
     def simulator(self, path, **body):
         """Steer the PayperCloud simulator."""
         url = f"{self.suite.simulators['paypercloud_servipay']['url']}/_simulator/{path}"

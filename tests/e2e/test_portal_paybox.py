@@ -52,7 +52,7 @@ def test_paid(customer, shop, suite, platform, screenshot):
     """Invoice, Paybox, page, back: paid, reconciled, told; the operation is approved."""
     invoice = shop.invoice()
     page = customer(invoice, submit=False)
-    page.wait_for_timeout(600)
+    page.wait_for_timeout(2000)
     screenshot(page, "portal-paybox-fr")
     page.locator("#pay_with button[name=o_payment_submit_button]:visible").first.click()
     page.get_by_text(PAGE).wait_for()
@@ -71,6 +71,22 @@ def test_paid(customer, shop, suite, platform, screenshot):
     check_journal(shop, invoice, transaction["payment_id"][0])
     assert "Paiement en ligne accepté" in shop.chatter(invoice)
     assert shop.alerts(transaction["reference"]) == []
+
+
+def test_in_english(customer, shop, suite, platform, page, speaks, screenshot):
+    """A customer who reads English."""
+    speaks("portal", "en")
+    page.context.add_cookies([{"name": "frontend_lang", "value": "en_US", "url": suite.url}])
+    invoice = shop.invoice()
+    page = customer(invoice, submit=False)
+    page.wait_for_timeout(2000)
+    screenshot(page, "portal-paybox-en")
+    page.locator("#pay_with button[name=o_payment_submit_button]:visible").first.click()
+    choose(page, "ok")
+    back(page, suite)
+    shop.paid(invoice)
+    page.wait_for_timeout(500)
+    screenshot(page, "portal-paid-en")
 
 
 def test_refused_then_paid(customer, shop, suite, platform, screenshot):
@@ -251,7 +267,7 @@ def test_forged(customer, shop, suite, platform):
     assert shop.state(invoice) == ("not_paid", 120)
 
 
-def test_accountant(customer, shop, suite, platform, page, login, screenshot):
+def test_accountant(customer, shop, suite, platform, page, login, speaks, screenshot):
     """The list by day, the links, and half of an invoice refunded with its credit note."""
     invoice = shop.invoice()
     choose(customer(invoice), "ok")
@@ -270,12 +286,14 @@ def test_accountant(customer, shop, suite, platform, page, login, screenshot):
     )
 
     login(page, "accountant")
-    page.goto("/web#action=payment_paybox.servipay_operation_action")
-    page.locator(".o_group_header").first.wait_for()
-    page.locator(".o_group_header").first.click()
-    page.locator(".o_data_row").first.wait_for()
-    page.wait_for_timeout(800)
-    screenshot(page, "paybox-operations-fr")
+    for language in ("en", "fr"):
+        speaks("accountant", language)
+        page.goto("/web#action=payment_paybox.servipay_operation_action")
+        page.reload()
+        page.locator(".o_group_header").first.click()
+        page.locator(".o_data_row").first.wait_for()
+        page.wait_for_timeout(800)
+        screenshot(page, f"paybox-operations-{language}")
     header = page.locator(".o_group_header").first.inner_text()
     assert re.search(r"\d", header)
     page.locator(".o_data_row td[name=reference]", has_text=transaction["reference"]).first.click()
@@ -333,6 +351,7 @@ def test_provider_form(page, suite, login, screenshot):
             assert "0123456789ABCDEF" not in page.content()
             page.locator("button[name=action_paybox_check]").click()
             page.locator(".o_notification").first.wait_for()
+            page.mouse.move(400, 700)
             page.wait_for_timeout(500)
             screenshot(page, f"paybox-check-{name}")
         finally:

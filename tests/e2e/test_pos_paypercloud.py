@@ -4,6 +4,7 @@ The cashier works in French, the manager too: what is looked for on the screen i
 number.
 """
 
+import pytest
 from pos import Till
 
 CAKE, COFFEE = ("Tarte aux pommes", 18.5), ("Café", 2.0)
@@ -122,3 +123,46 @@ def test_unknown_settled_by_a_manager(page, suite, login, screenshot):
     page.locator(".modal-footer .btn-primary").click()
     page.locator(".send_payment_request").first.wait_for()
     assert till.newest("failed")
+
+
+@pytest.fixture(params=["en", "fr"])
+def spoken(request, speaks, page, suite, login):
+    """(language, till of a cashier who works in it), a till that nobody else uses."""
+    admin, name = suite.user("admin"), f"Kiosque {request.param}"
+    # two methods: of a single one core adds the line by itself
+    methods = admin.call("pos.payment.method", "search", [("name", "like", "Carte (")])
+    admin.call("pos.config", "create", {"name": name, "payment_method_ids": [(6, 0, methods)]})
+    speaks("cashier", request.param)
+    login(page, "cashier")
+    till = Till(page, suite, name).open()
+    till.simulator("reset")
+    yield request.param, till
+    till.simulator("reset")
+
+
+def test_unsettled_at_closing(spoken, screenshot):
+    """The closing screen sets operations against payments, and warns while an outcome is open."""
+    language, till = spoken
+    till.simulator("script", outcome="approved", delay=3)
+    till.sell()
+    till.pay()
+    till.status()
+    till.page.wait_for_timeout(1500)
+    screenshot(till.page, f"pos-waiting-{language}")
+    till.receipt()
+    till.recorded(till.until("approved"), CAKE[1])
+    till.next_order()
+    till.simulator("fault", endpoint="purchase", fault="close_after", times=1)
+    till.sell()
+    till.pay()
+    till.status(".servipay_unknown")
+    screenshot(till.page, f"pos-unknown-{language}")
+    closing = till.closing()
+    closing.locator(".alert-warning").wait_for()
+    row = closing.locator("tr", has_text="PayperCloud").first.inner_text().split("\t")
+    assert row[2] == row[3] and row[4].startswith("0")
+    till.page.wait_for_timeout(600)
+    screenshot(till.page, f"pos-closing-{language}")
+    till.page.keyboard.press("Escape")
+    ask = "document.querySelector('.servipay_ask:not([disabled])')?.click()"
+    till.suite.wait_until(lambda: till.page.evaluate(ask) or till.newest("approved"), what="the approval")

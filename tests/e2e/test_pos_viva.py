@@ -65,6 +65,7 @@ def test_paid_by_webhook(till, viva, screenshot):
     viva.script("approved", delay=2)
     pay(till)
     till.status()
+    till.page.wait_for_timeout(1000)
     screenshot(till.page, "pos-viva-waiting-fr")
     till.receipt()
     operation = till.until("approved")

@@ -3,41 +3,9 @@
 call the simulator from the API Tester, look at what it left, give half of it back.
 """
 
-import pytest
+from backoffice import button, open_action, show_all
 
-LANGUAGES = {"en": "en_US", "fr": "fr_FR"}
-
-
-@pytest.fixture(params=LANGUAGES)
-def language(request, suite):
-    """The administrator's language; English again afterwards."""
-    admin = suite.user("admin")
-    admin.call("res.users", "write", [admin.uid], {"lang": LANGUAGES[request.param]})
-    yield request.param
-    admin.call("res.users", "write", [admin.uid], {"lang": "en_US"})
-
-
-def open_action(page, name):
-    """Open one of the addon's actions by its address."""
-    page.goto(f"/web#action=paypercloud_servipay.{name}")
-    page.locator(".o_view_controller, .o_action").first.wait_for()
-
-
-def button(page, name):
-    """The visible button that calls a method."""
-    return page.locator(f"button[name={name}]:visible").first
-
-
-def show_all(page):
-    """Wait until nothing is loading and let the page's transitions end before a picture is taken.
-
-    Not "networkidle": the web client may poll for messages as long as it is open, and never becomes idle.
-    """
-    page.wait_for_function(
-        "document.fonts.status === 'loaded' && [...document.images].every(i => i.complete)"
-    )
-    page.wait_for_timeout(600)
-    page.locator(".o_loading_indicator").wait_for(state="hidden")
+ADDON = "paypercloud_servipay"
 
 
 def last_operation(suite, kind):
@@ -52,7 +20,7 @@ def last_operation(suite, kind):
 def test_purchase_log_and_half_refund(page, suite, login, screenshot, language):
     """Tester, operation, log, refund: each screen is used, pictured, and what it shows is in the database."""
     login(page, "admin")
-    open_action(page, "servipay_api_tester_action")
+    open_action(page, f"{ADDON}.servipay_api_tester_action")
     amount = page.locator("div[name=amount] input")
     amount.fill("24.50" if language == "en" else "24,50")
     amount.press("Tab")
@@ -137,22 +105,23 @@ def test_connection_button(page, suite, login):
     page.locator(".o_notification", has_text="accepts the key").wait_for()
 
 
-def test_uncertain_payment(page, suite, login, screenshot):
+def test_uncertain_payment(page, suite, login, screenshot, language):
     """Amount 900.10: the answer is lost after the charge.
 
     Unknown at first, found by inquiry, charged once.
     """
     login(page, "admin")
-    open_action(page, "servipay_api_tester_action")
+    open_action(page, f"{ADDON}.servipay_api_tester_action")
     amount = page.locator("div[name=amount] input")
-    amount.fill("900.10")
+    amount.fill("900.10" if language == "en" else "900,10")
     amount.press("Tab")
     button(page, "action_call").click()
     page.locator(".modal-footer .btn-primary").click()
     button(page, "action_open_operation").click()
-    page.locator(".alert-danger", has_text="may have been moved").wait_for()
+    says = {"en": "may have been moved", "fr": "peut-être été"}[language]
+    page.locator(".alert-danger", has_text=says).wait_for()
     show_all(page)
-    screenshot(page, "unknown-en")
+    screenshot(page, f"unknown-{language}")
     button(page, "action_refresh").click()
     suite.wait_until(lambda: refreshed_purchase(page, suite), what="the inquiry")
     operation = last_operation(suite, "purchase")
