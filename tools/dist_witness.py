@@ -18,7 +18,6 @@ def main():
         facts = json.load(stream)
     seen = watch(facts["folders"])
     atexit.register(write, facts["report"], seen)
-    sys.argv[0] = facts["script"]
     sys.path[0] = os.path.dirname(facts["script"])
     runpy.run_path(facts["script"], run_name="__main__")
 
