@@ -201,7 +201,6 @@ def write_zip(path, content, moment):
         for name in sorted(content):
             entry = zipfile.ZipInfo(name, moment)
             entry.compress_type = zipfile.ZIP_STORED
-            entry.create_system = 3  # Unix: the rights below are Unix's
             entry.external_attr = (0o100755 if content[name].executable else 0o100644) << 16
             archive.writestr(entry, content[name].data)
 
