@@ -5,7 +5,6 @@ archive look whole. So Odoo runs under a witness (dist_witness.py) that notes ea
 """
 
 import dataclasses
-import json
 import shutil
 import zipfile
 from pathlib import Path

@@ -36,7 +36,7 @@ FILES = {
     f"{NAME}/static/description/icon.png": b"\x89PNG \xff " + NAME.encode(),
     f"{NAME}/tests/simulator.py": "#!/usr/bin/env python3\n",
     f"{OTHER}/__manifest__.py": MANIFEST.replace('["base"]', f'["{NAME}", "pos_viva_wallet"]'),
-    f"{OTHER}/models/main.py": 'ROUTE = "/pos_viva_wallet/notification"\nX = "/pos_viva_wallet/static/x.js"\n',
+    f"{OTHER}/models/main.py": 'A = "/pos_viva_wallet/notification"\nX = "/pos_viva_wallet/static/x.js"\n',
     "tests/unit/test_x.py": "",
     "LICENSE": "the licence\r\n",
     "requirements.txt": "# what is needed\nlxml>=5\n",
@@ -128,7 +128,7 @@ def test_other_addons_know_the_other_name(tree):
 
 def test_an_address_that_merchants_pasted_stays(tree):
     text = built(tree, "17.0")[f"{OTHER}-17.0.3.0.1.zip"][f"{OTHER}/models/main.py"].decode()
-    assert text == 'ROUTE = "/pos_viva_wallet/notification"\nX = "/servipay_pos_viva_wallet/static/x.js"\n'
+    assert text == 'A = "/pos_viva_wallet/notification"\nX = "/servipay_pos_viva_wallet/static/x.js"\n'
 
 
 @pytest.mark.parametrize("series", ["18.0", "19.0"])
@@ -227,7 +227,7 @@ def test_entries_are_sorted_dated_by_the_commit_and_stored(tree):
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
-        (f"{NAME}/__manifest__.py", '{"version": "17.0.1.0.0"}', "version of payment_ogone is 17.0.1.0.0, not"),
+        (f"{NAME}/__manifest__.py", '{"version": "17.0.1.0.0"}', "payment_ogone is 17.0.1.0.0, not"),
         (f"{NAME}/__manifest__.py", '{"name": "x"}', "version of payment_ogone is missing"),
         (f"{NAME}/__manifest__.py", "{'version': '1.0.0'}", "payment_ogone cannot be replaced"),
         ("requirements.txt", "requests\n", "does not name what payment_ogone needs: lxml"),
@@ -264,14 +264,16 @@ def test_every_series_is_known():
 def test_this_tree(series):
     """No name that Odoo has is left where Odoo reads one; what is tracked is in an archive."""
     files = dist.committed(ROOT)
-    forms = ("odoo.addons.{}.", "addons/{}/", '"{}.', '"{}/', "module: {}\n", "base.module_{}", '"{}"', ":{}.")
+    forms = ("odoo.addons.{}.", "addons/{}/", '"{}.', '"{}/', "module: {}\n", ".module_{}", '"{}"', ":{}.")
     for addon in dist.addons(files):
         _name, content = dist.packed(addon, files, series)
         assert len(content) == 1 + sum(path.startswith(f"{addon}/") for path in files)
-        code = {p: f for p, f in content.items() if p.endswith((".py", ".xml", ".csv", ".js", ".po", ".pot"))}
-        for path, file in code.items():
-            text = "".join(line for line in file.data.decode().splitlines(True) if '"excludes"' not in line)
-            assert not [form for name in dist.TAKEN[series] for form in forms if form.format(name) in text], path
+        for path in content:
+            if path.endswith((".py", ".xml", ".csv", ".js", ".po", ".pot")):
+                lines = content[path].data.decode().splitlines(True)
+                text = "".join(line for line in lines if '"excludes"' not in line)
+                wanted = [form.format(name) for name in dist.TAKEN[series] for form in forms]
+                assert not [form for form in wanted if form in text], path
 
 
 # --- the tests of what was unpacked ---
