@@ -22,7 +22,7 @@ class Watched(Conversation):
 
     def _keep(self, finding, step):
         self.rows = self.env["servipay.api.log"].search_count([("operation_id", "=", self.operation_id)])
-        super()._keep(finding, step)
+        return super()._keep(finding, step)
 
 
 @tagged("post_install", "-at_install", "paypercloud_servipay")
