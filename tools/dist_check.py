@@ -19,7 +19,7 @@ def run(context, archives, expression=None):
     """Unpack the archives into an empty folder, run the addons ring there and return its Outcome."""
     folder = unpack(archives, context.state / "dist" / context.series / "addons")
     here = context.at(folder)
-    sources = source_folders(context.root)
+    sources = sources_of(context.root)
     report = prepare_witness(here, [str(folder), *sources])
     outcome = rings.run(here, ["addons"], (), expression)
     problems = taken(here)
@@ -39,9 +39,12 @@ def unpack(archives, folder):
     return folder.resolve()
 
 
-def source_folders(root):
-    """Return the folders of the source tree that no test of an archive may read."""
-    tops = {path.partition("/")[0] for path in dist.committed(root) if "/" in path}
+def sources_of(root):
+    """Return the files and folders at the root of the source tree, which no test of an archive may read.
+
+    Not the root: somebody's Python or Odoo may lie in it, outside git.
+    """
+    tops = {path.partition("/")[0] for path in dist.committed(root)}
     return [str(Path(root) / top) for top in sorted(tops)]
 
 
@@ -68,7 +71,7 @@ def taken(here):
 def judge(report, folder, addons, root, sources):
     """Return what is wrong according to the witness.
 
-    report: what it wrote, or None; folder: of the unpacked addons; root, sources: the tree and its folders.
+    report: what it wrote, or None; folder: of the unpacked addons; root, sources: the tree and what is in it.
     """
     if not report:
         return ["THE WITNESS LEFT NO REPORT: nothing is known about what was read."]

@@ -293,8 +293,10 @@ def test_unpacked_into_an_empty_folder(tree, tmp_path):
     assert sorted(path.name for path in folder.iterdir()) == [OTHER, f"servipay_{NAME}"]
 
 
-def test_folders_of_the_tree(tree):
-    assert dist_check.source_folders(tree) == [str(tree / name) for name in (NAME, OTHER, "tests")]
+def test_what_may_not_be_read(tree):
+    (tree / ".venv").mkdir()
+    names = (".gitignore", "LICENSE", NAME, OTHER, "requirements.txt", "tests")
+    assert dist_check.sources_of(tree) == [str(tree / name) for name in names]
 
 
 class Run:
@@ -314,7 +316,7 @@ class Run:
             f"import odoo.addons.pay.tests\n{script}\n"
         )
         self.here = Here(self.unpacked, self.script)
-        self.sources = [str(self.root / "pay")]
+        self.sources = [str(self.root / "pay"), str(self.root / "LICENSE")]
 
     def judged(self, **environment):
         """Run it and return what is wrong with it."""
@@ -355,6 +357,13 @@ def test_reading_the_tree_is_seen(tmp_path, how):
     run = Run(tmp_path, READS[how].format(path=str(path)))
     path.write_text("")
     assert f"READ FROM THE SOURCE TREE: {path}" in run.judged()
+
+
+def test_reading_a_file_at_the_root_is_seen(tmp_path):
+    path = tmp_path / "tree/LICENSE"
+    run = Run(tmp_path, f"open({str(path)!r}).close()")
+    path.write_text("")
+    assert run.judged() == [f"READ FROM THE SOURCE TREE: {path}"]
 
 
 @pytest.mark.parametrize("call", ["os.listdir", "os.scandir"])
