@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from . import cache, database, demo, odoo_source, processes, rings, template
+from . import cache, database, demo, dist, dist_check, odoo_source, processes, rings, template
 from .context import Context
 from .report import Problem, duration, say
 
@@ -118,6 +118,9 @@ def _add_testing(commands, common):
         "check style, manifests, translations, the suite's rules",
         "the linters",
     )
+    command = _add(commands, common, "dist", run_dist, "write one archive per addon into dist/<series>")
+    command.add_argument("--test", action="store_true", help="then test what is unpacked from them")
+    command.add_argument("-k", dest="expression", metavar="EXPR", help="with --test: as of ./dev test")
     command = _add(commands, common, "pot", run_pot, "write the translation templates i18n/<addon>.pot")
     command.add_argument("addons", nargs="*", help="only these addons")
     command = _add(
@@ -149,12 +152,28 @@ def run_test(context, options):
         context, [name for name in rings.ALL if name in chosen], options.addons, options.expression
     )
     context.close()
+    return _told(total, started)
+
+
+def _told(total, started):
+    """Say what tests came to and return the exit code."""
     nothing = not (total.passed or total.failed)
     if nothing:
         say("NO TEST RAN: nothing matched.")
     say(f"Time: {duration(time.monotonic() - started)}")
     say(rings.summary(total))
     return 1 if total.failed or nothing else 0
+
+
+def run_dist(context, options):
+    """Write the archives of a series; with --test run their tests as well."""
+    started = time.monotonic()
+    archives = dist.run(context)
+    if not options.test:
+        return 0
+    total = dist_check.run(context, archives, options.expression)
+    context.close()
+    return _told(total, started)
 
 
 def run_bench(context, options):

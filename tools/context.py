@@ -1,5 +1,6 @@
 """What every command works with: this clone, the options, and (when asked for) Odoo, Python, PostgreSQL."""
 
+import copy
 import functools
 import hashlib
 import json
@@ -63,6 +64,13 @@ class Context:
             self._database = server
             self._drop_orphans()
         return self._database
+
+    def at(self, folder):
+        """Return this run with the addons of another folder; state, database and Odoo are shared."""
+        self.state, self.database, self.source, self.python  # noqa: B018  (made once, for both)
+        other = copy.copy(self)
+        other.root = Path(folder).resolve()
+        return other
 
     def use(self, server):
         """Take a database server that is started already."""

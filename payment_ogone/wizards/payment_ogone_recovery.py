@@ -12,7 +12,7 @@ SHA_KEYS = ("shakey_in", "shakey_in_directlink", "shakey_out")
 class PaymentOgoneRecovery(models.TransientModel):
     """Copy an account, and move saved cards, from the provider that Odoo's upgrade made of Ogone's.
 
-    The upgrade renames ``payment_ogone`` to ``payment_worldline``: PSPID, API user and password stand in
+    The upgrade renames Odoo's addon to ``payment_worldline``: PSPID, API user and password stand in
     other fields afterwards, the SHA keys are gone. Source: protocols/ogone.md, 6.4.
     """
 

@@ -72,7 +72,7 @@ def test_nonsense_is_refused(line, capsys):
 
 
 def test_every_command_has_help(capsys):
-    for command in ("demo", "test", "bench", "lint", "stop", "clean", "shell", "psql", "logs", "pot"):
+    for command in ("demo", "test", "bench", "lint", "stop", "clean", "shell", "psql", "logs", "pot", "dist"):
         with pytest.raises(SystemExit) as stopped:
             cli.parse([command, "--help"])
         assert stopped.value.code == 0
