@@ -9,8 +9,8 @@ from conftest import complaints
 from tools import odoo, servers
 
 SECRETS = {
-    "Card": {"viva_wallet_api_key": "Api-key-16002169", "viva_wallet_client_secret": "Client-secret-16002169"},
-    "Trial": {"viva_wallet_api_key": "Api-key-16002170", "viva_wallet_client_secret": "Client-secret-16002170"},
+    name: {"viva_wallet_api_key": f"Api-key-{number}", "viva_wallet_client_secret": f"Client-secret-{number}"}
+    for name, number in (("Card", "16002169"), ("Trial", "16002170"))
 }
 READABLE = (
     *("viva_wallet_api_key", "viva_wallet_client_secret", "viva_wallet_bearer_token"),

@@ -43,7 +43,7 @@ class Follower {
         return allLines(this.pos).find((line) => line.servipay_key === key);
     }
     isOpen(line) {
-        return isMoving(line) || Boolean(this.operations[line.servipay_key]?.open);
+        return isMoving(line) || this.operations[line.servipay_key]?.open;
     }
     route(name, params) {
         return compat.callRoute(this.pos, ROUTE + name, {session_id: sessionOf(this.pos).id, ...params});
@@ -111,7 +111,7 @@ class Follower {
     }
     async begin(key) {
         // fifty tills that offer it twice a second would fill the server; a link that hangs gives no answer
-        if (Date.now() - (this.begun[key] || 0) < PATIENCE) {
+        if (this.begun[key] > Date.now() - PATIENCE) {
             return;
         }
         this.begun[key] = Date.now();
@@ -156,7 +156,7 @@ class Follower {
     }
     /** If the request did not arrive yet, the server spends its key: it cannot be sent when it arrives later. */
     spend(key) {
-        return this.route("cancel", {key, request: this.requests[key] || null});
+        return this.route("cancel", {key, request: this.requests[key]});
     }
     async inquire(key) {
         await this.attempt(() => this.route("inquire", {key}));
@@ -239,7 +239,7 @@ class Follower {
         if (paid) {
             // after core, which takes it for the same on every line of a terminal
             setTimeout(() => {
-                line.can_be_reversed = Boolean(op.can_void);
+                line.can_be_reversed = op.can_void;
             });
         }
     }

@@ -8,6 +8,7 @@ Prints which file the addon is.
 import json
 
 from odoo import tools
+
 from odoo.addons import pos_viva_wallet
 
 # that addon would ask Viva.com for the webhook's key; in tests it takes a fixed one

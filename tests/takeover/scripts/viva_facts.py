@@ -1,5 +1,5 @@
 # ruff: noqa: F821  (`env` is the shell's)
-"""Fed to `odoo shell`: prints what a database holds of Viva.com, by fields that Odoo's addon and ours have."""
+"""Fed to `odoo shell`: what a database holds of Viva.com, by fields that both addons have."""
 
 import json
 from urllib.parse import urlsplit
