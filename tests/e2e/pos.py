@@ -114,6 +114,7 @@ class Till:
         """Give the newest order with a price back, as a cashier does, with a method."""
         self.orders(paid=True)
         screen = self.page.locator(".ticket-screen")
+        self.page.wait_for_timeout(3000)  # the list is fetched anew: until then an older order stands first
         screen.locator(".order-row", has_text=price).first.click()
         screen.locator(".orderline").first.click()
         screen.locator(".numpad button", has_text=re.compile(r"^\s*1\s*$")).first.click()
