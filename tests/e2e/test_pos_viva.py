@@ -54,6 +54,14 @@ def pay(till):
     till.pay(METHOD)
 
 
+def paid_once(till, viva):
+    """Sell a cake that ends paid, and charged once."""
+    pay(till)
+    till.receipt()
+    assert till.until("approved")
+    assert len(viva.charges) == 1
+
+
 def messages(till):
     """The stored webhooks, newest first."""
     domain = [("provider", "=", "viva")]
@@ -81,20 +89,14 @@ def test_paid_by_polling(till, viva):
     """Webhooks that never come delay nothing."""
     viva.call("set", webhooks="never")
     viva.script("approved", delay=1)
-    pay(till)
-    till.receipt()
-    assert till.until("approved")
-    assert len(viva.charges) == 1
+    paid_once(till, viva)
 
 
 def test_webhook_before_the_answer(till, viva):
     """The webhook overtakes the answer to the request: one payment all the same."""
     viva.call("set", webhooks="before")
     viva.script("approved", delay=0)
-    pay(till)
-    till.receipt()
-    assert till.until("approved")
-    assert len(viva.charges) == 1
+    paid_once(till, viva)
 
 
 @pytest.mark.parametrize(("outcome", "state"), [("declined", "declined"), ("cancelled", "cancelled")])
@@ -166,10 +168,7 @@ def test_lost_answer_is_charged_once(till, viva):
     """The sale's answer is lost after it was taken: the same session is sent again and known."""
     viva.call("fault", endpoint="sale", name="close_after", times=1)
     viva.script("approved", delay=1)
-    pay(till)
-    till.receipt()
-    assert till.until("approved")
-    assert len(viva.charges) == 1
+    paid_once(till, viva)
     assert len(viva.get("sessions")) == 1
 
 

@@ -20,15 +20,20 @@ def found(suite, model, *domain):
     return suite.user("admin").call(model, "search", list(domain), limit=1)[0]
 
 
+def show_form(page, action, number, field):
+    """Open a record and show the whole of its form."""
+    page.set_viewport_size(HIGH)
+    open_action(page, action, number)
+    page.locator(f"div[name={field}]").wait_for()
+    show_all(page)
+
+
 @pytest.mark.parametrize("name", METHODS)
 def test_payment_method(page, suite, login, screenshot, language, name):
     """What drives a terminal; keys are never shown."""
     number = found(suite, "pos.payment.method", ("name", "=", name))
     login(page, "admin")
-    page.set_viewport_size(HIGH)
-    open_action(page, "point_of_sale.action_pos_payment_method_form", number)
-    page.locator("div[name=servipay_fast_payment]").wait_for()
-    show_all(page)
+    show_form(page, "point_of_sale.action_pos_payment_method_form", number, "servipay_fast_payment")
     screenshot(page, f"{METHODS[name]}-{language}")
     assert not [secret for secret in VIVA_SECRETS if secret in page.content()]
 
@@ -54,10 +59,7 @@ def test_ogone_provider(page, suite, login, screenshot, language):
     """The account at Ogone; no passphrase comes back to the browser."""
     number = found(suite, "payment.provider", ("code", "=", "ogone"))
     login(page, "admin")
-    page.set_viewport_size(HIGH)
-    open_action(page, "payment.action_payment_provider", number)
-    page.locator("div[name=ogone_pspid]").wait_for()
-    show_all(page)
+    show_form(page, "payment.action_payment_provider", number, "ogone_pspid")
     screenshot(page, f"ogone-provider-{language}")
     assert not [secret for secret in OGONE_SECRETS if secret in page.content()]
     button(page, "action_ogone_check").click()

@@ -59,6 +59,43 @@ class Database:
         self.context.drop(self.name)
 
 
+class Takeover:
+    """A database as it was under Odoo's addon and as it is under ours.
+
+    :param name: of the scripts: core_<name>_seed, <name>_facts, <name>_ours
+    """
+
+    def __init__(self, context, database, addon, name, core_path):
+        self.context, self.database, self.addon = context, database, addon
+        database.install(addon, path=core_path)
+        self.seeded = database.shell(f"core_{name}_seed", path=core_path)
+        self.before = database.shell(f"{name}_facts", path=core_path)
+        self.code, self.log = database.update(addon)
+        self.after = database.shell(f"{name}_facts")
+        self.ours = database.shell(f"{name}_ours")
+
+    def check_loaded(self):
+        """Assert that Odoo's addon made what ours has then taken over, and that nothing is alarming."""
+        theirs = odoo.core_addon(self.context, self.addon)
+        assert self.seeded["file"] == str(theirs / "__init__.py") == self.before["file"]
+        assert self.code == 0, self.log[-3000:]
+        assert self.after["file"] == str(self.context.root / self.addon / "__init__.py")
+        assert not complaints(self.log)
+        query = "SELECT name, latest_version FROM ir_module_module WHERE state = 'installed'"
+        installed = dict(self.database.sql(query))
+        assert installed[self.addon] == f"{self.context.series}.3.0.0"
+        assert "paypercloud_servipay" in installed
+
+    def still_readable(self, table, columns):
+        """Return what stands in those of the columns that are still there."""
+        found = self.database.sql(
+            f"SELECT column_name FROM information_schema.columns WHERE table_name = '{table}'"
+        )
+        left = [name for name in columns if [name] in found]
+        rows = self.database.sql(f"SELECT {', '.join(left) or 'NULL'} FROM {table}")
+        return [value for row in rows for value in row if value]
+
+
 def where(path):
     """Return the configuration values that name an addons path."""
     return {"addons_path": path} if path else {}
@@ -92,6 +129,17 @@ def needs(dev_context):
             pytest.skip(f"Odoo {dev_context.series} at {dev_context.source.path} has no addon {addon}.")
 
     return need
+
+
+@pytest.fixture(scope="module")
+def take_over(needs, dev_context, make_database, core_path):
+    """A function (addon, name of its scripts): Odoo's addon at work, then ours in its place."""
+
+    def make(addon, name):
+        needs(addon)
+        return Takeover(dev_context, make_database(f"take{name}"), addon, name, core_path)
+
+    return make
 
 
 @pytest.fixture(scope="module")

@@ -4,9 +4,8 @@ import urllib.error
 import urllib.request
 
 import pytest
-from conftest import complaints
 
-from tools import odoo, servers
+from tools import servers
 
 SECRETS = {
     name: {"viva_wallet_api_key": f"Api-key-{number}", "viva_wallet_client_secret": f"Client-secret-{number}"}
@@ -19,41 +18,16 @@ READABLE = (
 KEY = "viva_wallet_test"  # what Odoo's addon takes for the webhook's key in tests
 
 
-class Takeover:
-    """A database as it was under Odoo's addon and as it is under ours."""
-
-    def __init__(self, context, database, core_path):
-        self.context, self.database = context, database
-        database.install("pos_viva_wallet", path=core_path)
-        self.seeded = database.shell("core_viva_seed", path=core_path)
-        self.before = database.shell("viva_facts", path=core_path)
-        self.code, self.log = database.update("pos_viva_wallet")
-        self.after = database.shell("viva_facts")
-        self.ours = database.shell("viva_ours")
-
-
 @pytest.fixture(scope="module")
-def takeover(needs, dev_context, make_database, core_path):
+def takeover(take_over):
     """Odoo's addon at work, then ours in its place."""
-    needs("pos_viva_wallet")
-    return Takeover(dev_context, make_database("takeviva"), core_path)
+    return take_over("pos_viva_wallet", "viva")
 
 
-def test_odoos_own_addon_made_what_is_taken_over(takeover):
-    theirs = odoo.core_addon(takeover.context, "pos_viva_wallet")
-    assert takeover.seeded["file"] == str(theirs / "__init__.py") == takeover.before["file"]
+def test_odoos_own_addon_made_what_ours_has_taken_over(takeover):
+    takeover.check_loaded()
     assert takeover.seeded["order"] == "paid"
     assert set(takeover.before["methods"]) == {"Card", "Trial"}
-
-
-def test_ours_is_loaded_and_says_nothing_alarming(takeover):
-    assert takeover.code == 0, takeover.log[-3000:]
-    assert takeover.after["file"] == str(takeover.context.root / "pos_viva_wallet" / "__init__.py")
-    assert not complaints(takeover.log)
-    query = "SELECT name, state, latest_version FROM ir_module_module WHERE name LIKE '%\\_pos' OR name LIKE "
-    rows = {row[0]: row[1:] for row in takeover.database.sql(query + "'pos\\_viva\\_wallet'")}
-    assert rows["pos_viva_wallet"] == ["installed", f"{takeover.context.series}.3.0.0"]
-    assert rows["paypercloud_servipay_pos"][0] == "installed"
 
 
 def test_payment_methods_stay_in_their_tills_whose_session_is_open(takeover):
@@ -71,12 +45,7 @@ def test_what_was_paid_stays_as_it_was(takeover):
 def test_secrets_are_kept_and_nobody_reads_them_any_more(takeover):
     assert takeover.ours["secrets"] == SECRETS
     assert not any(values[name] for values in takeover.ours["shown"] for name in SECRETS["Card"])
-    found = takeover.database.sql(
-        "SELECT column_name FROM information_schema.columns WHERE table_name = 'pos_payment_method'"
-    )
-    left = [name for name in READABLE if [name] in found]
-    rows = takeover.database.sql(f"SELECT {', '.join(left) or 'NULL'} FROM pos_payment_method")
-    assert not any(value for row in rows for value in row)
+    assert not takeover.still_readable("pos_payment_method", READABLE)
 
 
 def test_a_till_is_told_neither_secrets_nor_addresses(takeover):
