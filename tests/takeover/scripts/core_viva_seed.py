@@ -41,6 +41,8 @@ card.viva_wallet_bearer_token = "Bearer-in-the-clear"
 config = env["pos.config"].create({"name": "Shop", "payment_method_ids": [(6, 0, (card + trial).ids)]})
 session = env["pos.session"].create({"config_id": config.id, "user_id": env.uid})
 session.action_pos_session_open()
+if session.state == "opening_control":  # 18.0
+    session.set_opening_control(0, "")
 product = env["product.product"].create({"name": "Chair", "list_price": 12.0, "available_in_pos": True})
 line = {"product_id": product.id, "name": "Chair", "qty": 1, "price_unit": 12.0}
 amounts = {"price_subtotal": 12.0, "price_subtotal_incl": 12.0, "tax_ids": [(5, 0, 0)]}

@@ -11,11 +11,10 @@ cashier = env["res.users"].create(
 env.ref("point_of_sale.group_pos_user").write({"users": [(4, cashier.id)]})
 session = methods.open_session_ids
 loaded = session.with_user(cashier)
-till = (
-    loaded._get_pos_ui_pos_payment_method(loaded._loader_params_pos_payment_method())
-    if hasattr(loaded, "_loader_params_pos_payment_method")
-    else loaded.load_data(["pos.payment.method"])["pos.payment.method"]
-)
+if hasattr(loaded, "load_data"):  # 18.0 and later
+    till = loaded.load_data(["pos.config", "pos.payment.method"])["pos.payment.method"]
+else:
+    till = loaded._get_pos_ui_pos_payment_method(loaded._loader_params_pos_payment_method())
 facts = {
     "secrets": {method.name: {name: method._servipay_secret(name) for name in names} for method in methods},
     "shown": [method.read(list(names))[0] for method in methods],
