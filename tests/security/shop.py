@@ -28,11 +28,15 @@ class Shop:
 
     def open(self):
         """Make everything; returns itself."""
-        variables = {"SERVIPAY_URL": self.suite.url, "SERVIPAY_PEOPLE": json.dumps(MADE)}
+        addons = json.dumps(self.suite.context.addons())
+        variables = {"SERVIPAY_URL": self.suite.url, "SERVIPAY_ADDONS": addons}
+        variables["SERVIPAY_PEOPLE"] = json.dumps(MADE)
         text = odoo.shell(self.suite.context, self.suite.database, SCRIPT, "security-shop", **variables)
         line = next(line for line in text.splitlines() if line.startswith("facts: "))
         self.facts = json.loads(line.removeprefix("facts: "))
         self.secrets = self._secrets()
+        hook = {"url": self.facts["webhook"], "events": [1796, 1802], "prove": False}
+        self.simulator("pos_viva_wallet").call("register", **hook)
         for provider in self.facts["methods"]:
             self.sell(provider)
         self.pay_online()
@@ -49,7 +53,7 @@ class Shop:
         for model, name in columns:
             rows = self.suite.sql(f"SELECT {name} FROM {model.replace('.', '_')} WHERE {name} IS NOT NULL")
             found |= {value for (value,) in rows}
-        return {value.removeprefix("plain:") for value in found}
+        return found
 
     # -- at the till
 

@@ -1,13 +1,15 @@
 # ruff: noqa: F821  (`env` is the shell's)
 """Fed to `odoo shell`: people, a second company, open tills, and payments whose customers are on the page.
 
-SERVIPAY_URL: of the server; SERVIPAY_PEOPLE: {log-in: [groups]}, those of STRANGERS work in the other company.
+SERVIPAY_URL: of the server; SERVIPAY_ADDONS: the suite's; SERVIPAY_PEOPLE: {log-in: [groups]}, those of
+STRANGERS work in the other company.
 """
 
 import json
 import os
 
 STRANGERS = ("stranger", "foreign_cashier")
+OURS = json.loads(os.environ["SERVIPAY_ADDONS"])
 GROUPS = "group_ids" if "group_ids" in env["res.users"]._fields else "groups_id"
 company = env.ref("base.main_company")
 env["ir.config_parameter"].set_param("web.base.url", os.environ["SERVIPAY_URL"])
@@ -95,6 +97,30 @@ def hide_more_secrets():
     return values
 
 
+def our_routes():
+    """Return {path: methods} of the routes whose code is one of the suite's addons'."""
+    found = {}
+    for rule in env["ir.http"].routing_map().iter_rules():
+        endpoint = getattr(rule.endpoint, "func", rule.endpoint)
+        if getattr(endpoint, "__module__", "").split(".")[2:3] in [[addon] for addon in OURS]:
+            found[rule.rule] = sorted(rule.methods or ())
+    return found
+
+
+def our_public_methods():
+    """Return [(model, method)] of what a browser may call by name on the suite's own models, or overridden."""
+    found = set()
+    for name, model in env.registry.items():
+        for parent in type(env[name]).__mro__:
+            if parent.__module__.split(".")[2:3] in [[addon] for addon in OURS] and not model._abstract:
+                found |= {(name, each) for each, value in vars(parent).items() if is_public(each, value)}
+    return sorted(found)
+
+
+def is_public(name, value):
+    return callable(value) and not name.startswith("_") and not isinstance(value, type)
+
+
 viva = env["pos.payment.method"].search([("use_payment_terminal", "=", "viva_wallet")], limit=1)
 viva._viva_verification_key()  # fetched in a transaction of its own
 env.cr.commit()
@@ -106,6 +132,9 @@ methods = comptoir.payment_method_ids
 facts = {
     "other_company": other.id,
     "company": company.id,
+    "routes": our_routes(),
+    "methods_by_name": our_public_methods(),
+    "webhook": viva.viva_wallet_webhook_endpoint,
     "session": open_till(comptoir),
     "methods": {method.servipay_provider: method.id for method in methods[::-1] if method.servipay_provider},
     "secrets": hide_more_secrets(),
