@@ -7,6 +7,7 @@ from . import res_config_settings
 from . import res_currency
 from . import servipay_alert
 from . import servipay_api_log
+from . import servipay_api_shared
 from . import servipay_api_profile
 from . import servipay_notification
 from . import servipay_operation

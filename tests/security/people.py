@@ -8,8 +8,16 @@ MADE = {
     "bookkeeper": ["base.group_user", "account.group_account_manager"],
     "payments_user": ["paypercloud_servipay.group_user"],
     "payments_manager": ["paypercloud_servipay.group_manager"],
-    # of the other company: everything but the administration of the system
+    # everything but the administration of the system, and the right to export
+    "exporter": [
+        "base.group_allow_export",
+        "point_of_sale.group_pos_manager",
+        "account.group_account_manager",
+        "paypercloud_servipay.group_manager",
+    ],
+    # the same in the other company
     "stranger": [
+        "base.group_allow_export",
         "point_of_sale.group_pos_manager",
         "account.group_account_manager",
         "paypercloud_servipay.group_manager",
