@@ -5,6 +5,7 @@ from . import ir_http
 from . import res_company
 from . import res_config_settings
 from . import res_currency
+from . import servipay_export
 from . import servipay_alert
 from . import servipay_api_log
 from . import servipay_api_shared

@@ -29,7 +29,7 @@ def seed():
 def suite():
     """The suite, prefork with two workers and an evented process, no scheduled jobs of its own accord."""
     context = Context.from_environment()
-    with RunningSuite(context, "security", workers=2) as running:
+    with RunningSuite(context, "intruders", workers=2) as running:
         yield running
     context.close()
 

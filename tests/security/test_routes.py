@@ -52,6 +52,7 @@ def ogone_message(order, passphrase, **more):
     """Return signed feedback about a payment of 120 EUR (bytes)."""
     values = {"ORDERID": order, "AMOUNT": "120", "CURRENCY": "EUR", "STATUS": "9", "PAYID": "31415926"}
     values |= {"ACCEPTANCE": "test123", "BRAND": "VISA", "PM": "CreditCard", "NCERROR": "0", **more}
+    values = {name: value for name, value in values.items() if value}  # empty ones are not signed
     text = "".join(f"{name}={value}{passphrase}" for name, value in sorted(values.items()))
     digest = hashlib.sha512(text.encode()).hexdigest().upper()
     return urllib.parse.urlencode({**values, "SHASIGN": digest}).encode()

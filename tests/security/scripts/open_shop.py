@@ -84,8 +84,10 @@ def start_online(code):
 def hide_more_secrets():
     """Fill the places of secrets that the demo leaves empty; returns the values."""
     values = {}
-    methods = env["pos.payment.method"].search([("use_payment_terminal", "=", "paypercloud")])
-    for record in (methods[:1], env["pos.config"].search([("name", "=", "Comptoir")])):
+    used = env["pos.payment.method"].search([("use_payment_terminal", "=", "paypercloud")], limit=1)
+    terrace = env["pos.config"].create({"name": "Terrasse", "payment_method_ids": [(6, 0, used.copy().ids)]})
+    # a till of its own: the simulator knows one key only
+    for record in (terrace.payment_method_ids, terrace):
         values[record._name] = f"Key-of-{record._table}-2026"
         record.servipay_api_key = values[record._name]
     provider = env["payment.provider"].search([("code", "=", "paybox"), ("company_id", "=", company.id)], limit=1)
