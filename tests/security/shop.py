@@ -79,7 +79,8 @@ class Shop:
         page = self.post("payment_paybox", "/php/", self.facts["online"]["paybox"]["fields"])
         number = page.partition('action="/_page/')[2].partition('"')[0]
         self.post("payment_paybox", f"/_page/{number}", {"choice": "ok", "action": "pay"})
-        query = f"SELECT state FROM payment_transaction WHERE id = {self.facts['online']['paybox']['transaction']}"
+        number = self.facts["online"]["paybox"]["transaction"]
+        query = f"SELECT state FROM payment_transaction WHERE id = {number}"
         self.suite.wait_until(lambda: self.suite.sql(query) == [["done"]], what="the payment by Paybox")
 
     def simulator(self, addon):

@@ -8,17 +8,24 @@ from hostile import Hostile, HostileTerminal
 from people import outcome
 from watch import Log, money, settle
 
-LAUGHS = b'<!DOCTYPE r [<!ENTITY a "' + b"ha" * 50 + b'">' + b"".join(
-    b'<!ENTITY %c "%s">' % (98 + level, b"&%c;" % (97 + level) * 10) for level in range(9)
-) + b"]><ncresponse STATUS=\"9\" NCERROR=\"0\">&j;</ncresponse>"
-FILE = b'<!DOCTYPE r [<!ENTITY x SYSTEM "file:///etc/passwd">]><ncresponse STATUS="9" NCERROR="&x;">&x;</ncresponse>'
-PAID = b'{"status": "approved", "operation_id": "1", "amount": 1.0}'
+LAUGHS = (
+    b'<!DOCTYPE r [<!ENTITY a "'
+    + b"ha" * 50
+    + b'">'
+    + b"".join(b'<!ENTITY %c "%s">' % (98 + level, b"&%c;" % (97 + level) * 10) for level in range(9))
+    + b']><ncresponse STATUS="9" NCERROR="0">&j;</ncresponse>'
+)
+FILE = (
+    b'<!DOCTYPE r [<!ENTITY x SYSTEM "file:///etc/passwd">]>'
+    b'<ncresponse STATUS="9" NCERROR="&x;">&x;</ncresponse>'
+)
 
 
 def answers(url):
     """{name: (body, headers)}: url is where an outside entity would be fetched from."""
     outside = f'<!DOCTYPE r SYSTEM "{url}/evil.dtd"><ncresponse STATUS="9" NCERROR="0"/>'.encode()
-    include = f'<ncresponse xmlns:xi="http://www.w3.org/2001/XInclude"><xi:include href="{url}/evil.xml"/></ncresponse>'
+    xinclude = "http://www.w3.org/2001/XInclude"
+    include = f'<ncresponse xmlns:xi="{xinclude}"><xi:include href="{url}/evil.xml"/></ncresponse>'
     style = f'<?xml-stylesheet href="{url}/evil.xsl"?><ncresponse STATUS="9"/>'
     return {
         "billion laughs": (LAUGHS, {}),
@@ -56,7 +63,7 @@ def terminal():
 
 @pytest.fixture(scope="module")
 def clients(suite, shop, hostile, terminal):
-    """{name: function that makes harmless calls}, every address of the suite leading to the hostile server."""
+    """{name: function that makes harmless calls}, all leading to the hostile server."""
     admin, company = suite.user("admin"), shop.facts["company"]
     providers = {
         code: admin.call("payment.provider", "search", [("code", "=", code), ("company_id", "=", company)])
@@ -65,7 +72,11 @@ def clients(suite, shop, hostile, terminal):
     viva, caisse = [shop.facts["methods"]["viva"]], [shop.facts["methods"]["caisse_ap"]]
     writes = (
         ("payment.provider", providers["ogone"], {"ogone_brand": "custom", "ogone_base_url": hostile.url}),
-        ("payment.provider", providers["paybox"], {"paybox_host": hostile.url, "paybox_direct_host": hostile.url}),
+        (
+            "payment.provider",
+            providers["paybox"],
+            {"paybox_host": hostile.url, "paybox_direct_host": hostile.url},
+        ),
         ("res.company", [company], {"servipay_base_url": hostile.url}),
         ("pos.payment.method", viva, {"viva_wallet_base_url": hostile.url}),
         ("pos.payment.method", caisse, {"caisse_ap_port": terminal.port}),
@@ -148,7 +159,12 @@ def unpaid(suite, shop, provider, expected):
     suite.wait_until(lambda: shop.state(key) in ("unknown", "failed", "approved", "declined"), 60, "its end")
     assert shop.state(key) in expected
     if shop.state(key) == "unknown":
-        call = {"session_id": shop.facts["session"], "key": key, "outcome": "failed", "reason": "nobody there"}
+        call = {
+            "session_id": shop.facts["session"],
+            "key": key,
+            "outcome": "failed",
+            "reason": "nobody there",
+        }
         suite.user("manager").json("/websocket/servipay/pos/resolve", **call)
     assert log.complaints() == []
 
@@ -156,7 +172,17 @@ def unpaid(suite, shop, provider, expected):
 # --- addresses
 
 LOCAL = (
-    *("127.0.0.1", "localhost", "[::1]", "127.1", "2130706433", "0x7f000001", "0177.0.0.1", "0.0.0.0", "[::]"),
+    *(
+        "127.0.0.1",
+        "localhost",
+        "[::1]",
+        "127.1",
+        "2130706433",
+        "0x7f000001",
+        "0177.0.0.1",
+        "0.0.0.0",
+        "[::]",
+    ),
     *("[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "169.254.169.254", "[fe80::1]", "10.0.0.1", "192.168.0.1"),
     *("127.0.0.1.", "LOCALHOST", "127.0.0.1%00", "user@127.0.0.1", "127.0.0.1#@example.com", "１２７.0.0.1"),
 )
@@ -194,7 +220,9 @@ def fields_of(suite, shop, client):
     return "payment.provider", ids, paybox if client == "paybox" else ["ogone_base_url"]
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "0.0.0.0", "127.1", "2130706433", "::ffff:127.0.0.1"])
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "localhost", "::1", "0.0.0.0", "127.1", "2130706433", "::ffff:127.0.0.1"]
+)
 def test_terminals_inside(suite, shop, terminal, host):
     """A shop's terminal is in its network, but never this server itself unless an administrator says so."""
     admin, caisse = suite.user("admin"), [shop.facts["methods"]["caisse_ap"]]

@@ -76,7 +76,16 @@ def exported(suite, model, number, names, kind):
     return content
 
 
-TEXTS = ["card_brand", "authorization_code", "entry_mode", "rrn", "stan", "merchant_id", "aid", "decline_message"]
+TEXTS = [
+    "card_brand",
+    "authorization_code",
+    "entry_mode",
+    "rrn",
+    "stan",
+    "merchant_id",
+    "aid",
+    "decline_message",
+]
 
 
 def test_spreadsheets(suite, written):

@@ -40,7 +40,10 @@ def test_rights(suite, people, login):
     user = people[login]
     for model, table in RIGHTS.items():
         may = table.get(login, "")
-        assert (outcome(user, model, "search_read", [], ["id"], 0, 1)[1] is None) == ("r" in may), (model, may)
+        assert (outcome(user, model, "search_read", [], ["id"], 0, 1)[1] is None) == ("r" in may), (
+            model,
+            may,
+        )
         row = first_row(suite, model)
         calls = {"w": ("write", [row], {"display_name": "x"}), "c": ("create", [{}]), "u": ("unlink", [row])}
         for right, call in calls.items():
@@ -82,11 +85,18 @@ def test_nothing_of_another_company(suite, people, shop):
         assert outcome(user, model, "search_count", [("company_id", "=", company)]) == (0, None), model
         for row in rows:
             number = int(row[0])
-            calls = ("read", ["display_name"]), ("export_data", ["id"]), ("write", {"display_name": "x"}), ("unlink",)
+            calls = (
+                ("read", ["display_name"]),
+                ("export_data", ["id"]),
+                ("write", {"display_name": "x"}),
+                ("unlink",),
+            )
             for method, *arguments in calls:
                 assert outcome(user, model, method, [number], *arguments)[1] == ACCESS, (model, method)
     shared = ("servipay.operation", "servipay.api.log", "servipay.terminal", "servipay.notification")
-    assert all(suite.sql(f"SELECT 1 FROM {name.replace('.', '_')} WHERE company_id = {company}") for name in shared)
+    assert all(
+        suite.sql(f"SELECT 1 FROM {name.replace('.', '_')} WHERE company_id = {company}") for name in shared
+    )
 
 
 def columns(suite, model):

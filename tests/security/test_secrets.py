@@ -23,8 +23,9 @@ START = "S"  # some secrets begin with it
 def places(suite, shop):
     """[(model, id of a row that holds a secret, field)] of every column in which secrets are stored."""
     columns = suite.sql(
-        "SELECT f.model, f.name FROM ir_model_fields f JOIN ir_model m ON m.id = f.model_id WHERE f.store AND"
-        f" NOT m.transient AND NOT m.abstract AND (f.name LIKE '%\\_sealed' OR f.name IN {(*SHOWN_TO_ADMIN,)})"
+        "SELECT f.model, f.name FROM ir_model_fields f JOIN ir_model m ON m.id = f.model_id"
+        " WHERE f.store AND NOT m.transient AND NOT m.abstract"
+        f" AND (f.name LIKE '%\\_sealed' OR f.name IN {(*SHOWN_TO_ADMIN,)})"
     )
     found = []
     for model, field in columns:

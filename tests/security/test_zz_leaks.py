@@ -11,14 +11,15 @@ import pytest
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "paypercloud_servipay" / "tests"))
 
-from masking_corpus import API_KEY as CORPUS_KEY
+from masking_corpus import API_KEY as CORPUS_KEY  # noqa: E402  (its folder is on the path only now)
 
 # what tells its own secrets on purpose, or is the output of a test that failed
 SPEAKING = re.compile(r"simulator-.*|security-shop|demo-data|tills|unit|takeover|security|lint.*")
 # of the demo and of the tests of the addons; those of this database come from its columns
 KNOWN = {
     *("Sim-in.Page-2026!", "Sim-in.Direct-2026", "Sim-out.Back-2026", "Simulator-2026", "Simulator-Api-2026"),
-    *(CORPUS_KEY, "sk-test-5f0e7b9a2c41", "0123456789ABCDEF" * 8, "FEDCBA9876543210" * 8, "Legacy-token-of-core-2026", "Ppps-2026x"),
+    *(CORPUS_KEY, "sk-test-5f0e7b9a2c41", "Legacy-token-of-core-2026", "Ppps-2026x"),
+    *("0123456789ABCDEF" * 8, "FEDCBA9876543210" * 8),
 }
 CARD_NAMES = re.compile(r"[45]\d{15}|3[47]\d{13}|67\d{15}")
 
@@ -65,7 +66,8 @@ def test_database(suite, shop):
     )
     wanted = "|".join(re.escape(value) for value in sorted(shop.secrets))
     queries = [
-        f"SELECT '{table}' AS place FROM (SELECT {columns} FROM {table}) AS row WHERE row::text ~ $w${wanted}$w$"
+        f"SELECT '{table}' AS place FROM (SELECT {columns} FROM {table}) AS row"
+        f" WHERE row::text ~ $w${wanted}$w$"
         for table, columns in tables
     ]
     assert len(queries) > 200

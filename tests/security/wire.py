@@ -9,7 +9,17 @@ from urllib.parse import quote
 FORM = "application/x-www-form-urlencoded"
 JUNK = (
     *(b"\0", b"%00", b"\xff\xfe", b"%ff%fe", b"%", b"%zz", b"\r\nX-Injected: 1", b"'\"<script>", b"&&==&"),
-    *(b"[]=1", b"9" * 400, b"-1", b"1e999", b"NaN", "€漢".encode(), b"../../etc/passwd", b"{{7*7}}", b"%(x)s"),
+    *(
+        b"[]=1",
+        b"9" * 400,
+        b"-1",
+        b"1e999",
+        b"NaN",
+        "€漢".encode(),
+        b"../../etc/passwd",
+        b"{{7*7}}",
+        b"%(x)s",
+    ),
 )
 
 

@@ -3,6 +3,7 @@
 import logging
 
 import pytest
+
 from api.server_log import QueryFilter
 
 
@@ -25,7 +26,9 @@ def test_hidden(path):
 
 def test_hidden_in_the_text_itself():
     """As gevent says it, and a request that is none."""
-    assert said('1.2.3.4 "GET /payment/x?a=b HTTP/1.0" 200 5') == '1.2.3.4 "GET /payment/x?*** HTTP/1.0" 200 5'
+    assert (
+        said('1.2.3.4 "GET /payment/x?a=b HTTP/1.0" 200 5') == '1.2.3.4 "GET /payment/x?*** HTTP/1.0" 200 5'
+    )
     assert said('"%s"', "GET /payment/x?a=b\nc") == '"GET /payment/x?***"'
 
 

@@ -41,7 +41,9 @@ def open_till(config):
 def make_foreign_till(other):
     """Return the other company's (session, method)."""
     foreign = env(context={**env.context, "allowed_company_ids": other.ids})
-    journal = foreign["account.journal"].search([("type", "=", "bank"), ("company_id", "=", other.id)], limit=1)
+    journal = foreign["account.journal"].search(
+        [("type", "=", "bank"), ("company_id", "=", other.id)], limit=1
+    )
     kind = {"payment_method_type": "terminal"}
     kind = kind if "payment_method_type" in foreign["pos.payment.method"]._fields else {}
     method = foreign["pos.payment.method"].create(
@@ -90,7 +92,9 @@ def hide_more_secrets():
     for record in (terrace.payment_method_ids, terrace):
         values[record._name] = f"Key-of-{record._table}-2026"
         record.servipay_api_key = values[record._name]
-    provider = env["payment.provider"].search([("code", "=", "paybox"), ("company_id", "=", company.id)], limit=1)
+    provider = env["payment.provider"].search(
+        [("code", "=", "paybox"), ("company_id", "=", company.id)], limit=1
+    )
     values["paybox_password"] = provider.paybox_password = "Ppps-2026x"
     values["paybox_key"] = provider.paybox_key = "FEDCBA9876543210" * 8
     viva.viva_wallet_webhook_legacy_token = values["legacy"] = "Legacy-token-of-core-2026"
@@ -110,7 +114,7 @@ def our_routes():
 
 
 def our_public_methods():
-    """Return [(model, method)] of what a browser may call by name on the suite's own models, or overridden."""
+    """Return [(model, method)] of what a browser may call by name and the suite has written."""
     found = set()
     for name, model in env.registry.items():
         for parent in type(env[name]).__mro__:
