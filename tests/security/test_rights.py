@@ -87,7 +87,7 @@ def test_nothing_of_another_company(suite, people, shop):
             number = int(row[0])
             calls = (
                 ("read", ["display_name"]),
-                ("export_data", ["id"]),
+                ("export_data", ["display_name"]),
                 ("write", {"display_name": "x"}),
                 ("unlink",),
             )
