@@ -80,8 +80,8 @@ class Shop:
         number = page.partition('action="/_page/')[2].partition('"')[0]
         self.post("payment_paybox", f"/_page/{number}", {"choice": "ok", "action": "pay"})
         number = self.facts["online"]["paybox"]["transaction"]
-        query = f"SELECT state FROM payment_transaction WHERE id = {number}"
-        self.suite.wait_until(lambda: self.suite.sql(query) == [["done"]], what="the payment by Paybox")
+        query = f"SELECT state, is_post_processed FROM payment_transaction WHERE id = {number}"
+        self.suite.wait_until(lambda: self.suite.sql(query) == [["done", "t"]], what="the payment by Paybox")
 
     def simulator(self, addon):
         """Return the control API of a provider's simulator."""

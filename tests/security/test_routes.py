@@ -42,8 +42,8 @@ def messages(suite, shop):
     }
     assert [send(suite, ask)[0] for ask in found.values()] == [200, 200, 200]
     transaction = shop.facts["online"]["ogone"]["transaction"]
-    query = f"SELECT state FROM payment_transaction WHERE id = {transaction}"
-    suite.wait_until(lambda: suite.sql(query) == [["done"]], what="the payment by Ogone")
+    query = f"SELECT state, is_post_processed FROM payment_transaction WHERE id = {transaction}"
+    suite.wait_until(lambda: suite.sql(query) == [["done", "t"]], what="the payment by Ogone")
     settle(suite)
     return found
 
