@@ -10,12 +10,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 class Hostile:
     """with Hostile() as server: server.answer = b"..."; server.asked: paths of the requests that came.
 
-    status, kind and headers belong to the answer; drip: seconds between its bytes.
+    reached: how many connections came, whatever they brought. status, kind and headers belong to the answer; drip: seconds between its bytes.
     """
 
     def __init__(self):
         self.answer, self.status, self.kind, self.headers, self.drip = b"", 200, "text/xml", {}, 0
-        self.asked = []
+        self.asked, self.reached = [], 0
 
     def __enter__(self):
         hostile = self
@@ -30,7 +30,12 @@ class Hostile:
             def log_message(self, *_arguments):
                 """Say nothing."""
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        class Server(ThreadingHTTPServer):
+            def verify_request(self, *_arguments):
+                hostile.reached += 1  # whether or not it is HTTP that comes
+                return True
+
+        self.server = Server(("127.0.0.1", 0), Handler)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
         self.port = self.server.server_address[1]
         self.url = f"http://127.0.0.1:{self.port}"
