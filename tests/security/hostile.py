@@ -10,7 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 class Hostile:
     """with Hostile() as server: server.answer = b"..."; server.asked: paths of the requests that came.
 
-    reached: how many connections came, whatever they brought. status, kind and headers belong to the answer; drip: seconds between its bytes.
+    reached: how many connections came, whatever they brought. status, kind and headers belong to the answer;
+    drip: seconds between its bytes.
     """
 
     def __init__(self):
