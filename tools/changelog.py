@@ -15,7 +15,13 @@ import re
 import sys
 from pathlib import Path
 
-KINDS = {"added": "Added", "changed": "Changed", "fixed": "Fixed", "removed": "Removed"}
+KINDS = {
+    "security": "Security",
+    "added": "Added",
+    "changed": "Changed",
+    "fixed": "Fixed",
+    "removed": "Removed",
+}
 FOLDER, UNRELEASED = "changes", "unreleased"
 HEAD = """\
 <!-- Made by ./dev changelog from the files in changes/: add one there. -->

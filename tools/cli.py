@@ -94,7 +94,10 @@ def _add_testing(commands, common):
     command = _add(commands, common, "test", run_test, "run the tests")
     command.add_argument("addons", nargs="*", help="only these addons (their rings: unit, addons, tours)")
     command.add_argument(
-        "--ring", action="append", choices=rings.ALL, help="may be repeated (default: all but faults)"
+        "--ring",
+        action="append",
+        choices=rings.ALL,
+        help="may be repeated (default: all but security and faults)",
     )
     command.add_argument(
         "-k",

@@ -12,7 +12,7 @@ from .report import Problem, say, step
 
 DEFAULT = ("unit", "addons", "takeover", "tours", "browser")
 FOR_ADDONS = ("unit", "addons", "tours")
-ALL = (*DEFAULT, "faults")
+ALL = (*DEFAULT, "security", "faults")
 BESIDE = "unit"  # needs neither a database nor a browser, and shares a machine with a ring that does
 TOUR_TAG = "servipay_tour"
 PYTEST_NOTHING_COLLECTED = 5
@@ -231,6 +231,14 @@ def faults_ring(context, addons, expression):
         return _pytest(context, "faults", expression, SERVIPAY_CHROMIUM=browser.find() or "")
 
 
+def security_ring(context, addons, expression):
+    """Try on a prefork server what nobody may do."""
+    if not _has_tests(context, "security"):
+        return _nothing("tests/security has no test yet")
+    template.suite(context)
+    return _pytest(context, "security", expression)
+
+
 def _has_tests(context, folder):
     return any((context.root / "tests" / folder).rglob("test_*.py"))
 
@@ -325,5 +333,6 @@ RINGS = {
     "takeover": takeover_ring,
     "tours": tours_ring,
     "browser": browser_ring,
+    "security": security_ring,
     "faults": faults_ring,
 }

@@ -4,6 +4,7 @@ from odoo import SUPERUSER_ID, http
 from odoo.http import request
 
 from odoo.addons.payment.controllers.post_processing import PaymentPostProcessing
+from odoo.addons.paypercloud_servipay.api.server_log import hide_query
 
 RETURN = "/payment/ogone/return"
 IDENTIFY = "/payment/ogone/identify"
@@ -23,6 +24,7 @@ LEGACY = [
     ),
     *(f"/payment/ogone/validate/{end}" for end in ("accept", "decline", "exception")),
 ]
+hide_query(RETURN, *LEGACY)  # a whole signed message is in it
 MAX_BYTES = 16384
 
 

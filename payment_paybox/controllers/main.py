@@ -1,8 +1,11 @@
 from odoo import SUPERUSER_ID, http
 from odoo.http import request
 
+from odoo.addons.paypercloud_servipay.api.server_log import hide_query
+
 RETURN = "/payment/paybox/return"
 NOTIFICATION = "/payment/paybox/ipn"
+hide_query(RETURN, NOTIFICATION)  # a whole signed message is in it
 MAX_QUERY = 8192  # bytes; an honest one has some hundred
 
 

@@ -231,15 +231,25 @@ class PaymentProvider(models.Model):
                     )
                 ) from error
 
-    @api.constrains("state", "paybox_brand", "paybox_host", "paybox_backup_host", "paybox_direct_host")
+    @api.constrains(
+        *("state", "paybox_brand", "paybox_host", "paybox_backup_host", "paybox_direct_host"),
+        "servipay_allow_private",
+    )
     def _check_paybox_hosts(self):
         for provider in self.filtered(lambda one: one.code == "paybox" and one.state != "disabled"):
-            try:
-                provider._paybox_platform()
-            except ProtocolError as error:
+            if not provider._paybox_hosts_are_right():
                 raise ValidationError(
                     _("Write the hosts of the platform as name, name:port or https://name:port.")
-                ) from error
+                )
+
+    def _paybox_hosts_are_right(self):
+        """Whether they can be read, and whatever is sent there is encrypted (but for a simulator)."""
+        try:
+            known = self._paybox_platform()
+        except ProtocolError:
+            return False
+        plain = [base for base in (*known.pages, *known.direct) if not base.startswith("https://")]
+        return not plain or self.sudo().servipay_allow_private
 
     @api.constrains(
         "paybox_capture_days", "paybox_page_seconds", "paybox_exemption_ceiling", "servipay_pending_days"

@@ -31,6 +31,7 @@ class TestProvider(PayboxCase):
         self.refused("banks grant none", paybox_exemption_ceiling=50)
         self.refused("one day", servipay_pending_days=0)
         self.refused("name:port", paybox_host="a b")
+        self.refused("https://name", servipay_allow_private=False)  # the simulator speaks plain http
 
     def test_no_key_no_payment(self):
         provider = self.provider.copy({"company_id": self.company.id})

@@ -5,8 +5,10 @@ from . import ir_http
 from . import res_company
 from . import res_config_settings
 from . import res_currency
+from . import servipay_export
 from . import servipay_alert
 from . import servipay_api_log
+from . import servipay_api_shared
 from . import servipay_api_profile
 from . import servipay_notification
 from . import servipay_operation

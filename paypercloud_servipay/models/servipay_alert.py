@@ -21,7 +21,7 @@ class ServipayAlert(models.Model):
 
     _name = "servipay.alert"
     _description = "Payment alert"
-    _inherit = ["mail.thread", "mail.activity.mixin"]
+    _inherit = ["servipay.export", "mail.thread", "mail.activity.mixin"]
     _order = "id desc"
     _rec_name = "title"
 

@@ -34,6 +34,7 @@ OUTCOMES = [
 
 class ServipayApiLog(models.Model):
     _name = "servipay.api.log"
+    _inherit = "servipay.export"
     _description = "API log"
     _order = "id desc"
     _rec_name = "endpoint"

@@ -27,7 +27,7 @@ class ServipayApiProfile(models.Model):
 
     _name = "servipay.api.profile"
     _description = "API profile"
-    _inherit = ["mail.thread", "mail.activity.mixin"]
+    _inherit = ["servipay.api.shared", "mail.thread", "mail.activity.mixin"]
     _order = "sequence, id"
 
     name = fields.Char(required=True)
@@ -184,6 +184,9 @@ class ServipayApiProfile(models.Model):
         # an import has not been checked here, whatever its file says
         return self.create({**self._values_of(profiles.normalise(document)), "verified": False})
 
+    def _shared_profiles(self):
+        return self
+
     def _sentences_of(self, problems):
         sentences = self.env["servipay.sentence"]
         return "\n".join(sentences._translate_problem(problem) for problem in problems)
@@ -262,6 +265,7 @@ class ServipayApiProfile(models.Model):
 
 class ServipayApiWord(models.Model):
     _name = "servipay.api.word"
+    _inherit = "servipay.api.shared"
     _description = "Status word of an API profile"
     _order = "state, word"
     _rec_name = "word"
@@ -279,6 +283,7 @@ class ServipayApiWord(models.Model):
 
 class ServipayApiEndpoint(models.Model):
     _name = "servipay.api.endpoint"
+    _inherit = "servipay.api.shared"
     _description = "API endpoint"
     _order = "profile_id, sequence, id"
 

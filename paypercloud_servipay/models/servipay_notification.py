@@ -35,6 +35,7 @@ class ServipayNotification(models.Model):
     """The inbox. A provider's message is verified, stored, acknowledged, and only then applied, once."""
 
     _name = "servipay.notification"
+    _inherit = "servipay.export"
     _description = "Payment notification"
     _order = "id desc"
     _rec_name = "dedupe_key"

@@ -54,7 +54,7 @@ MINIMUM_DEADLINE = 180  # seconds
 class ServipayOperation(models.Model):
     _name = "servipay.operation"
     _description = "Payment operation"
-    _inherit = ["mail.thread", "mail.activity.mixin"]
+    _inherit = ["servipay.export", "mail.thread", "mail.activity.mixin"]
     _order = "id desc"
     _check_company_auto = True
     # whoever may read an operation may say something about it

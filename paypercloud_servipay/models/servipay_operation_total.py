@@ -5,6 +5,7 @@ from ..compat import SERIES
 
 class ServipayOperationTotal(models.Model):
     _name = "servipay.operation.total"
+    _inherit = "servipay.export"
     _description = "Total of a terminal reconciliation"
     _order = "id"
 

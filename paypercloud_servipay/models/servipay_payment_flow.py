@@ -33,7 +33,7 @@ class ServipayPaymentFlow(models.AbstractModel):
     """
 
     _name = "servipay.payment.flow"
-    _inherit = "servipay.payment.compat"
+    _inherit = ["servipay.payment.compat", "servipay.export"]
     _description = "Online payments behind operations"
 
     # ------------------------------------------------------------------

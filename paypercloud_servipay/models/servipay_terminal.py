@@ -15,7 +15,7 @@ HEALTH_DAYS = 30
 class ServipayTerminal(models.Model):
     _name = "servipay.terminal"
     _description = "Payment terminal"
-    _inherit = ["mail.thread", "mail.activity.mixin"]
+    _inherit = ["servipay.export", "mail.thread", "mail.activity.mixin"]
     _order = "name, id"
 
     name = fields.Char(required=True)

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from odoo.exceptions import AccessError, UserError, ValidationError
-from odoo.tests import tagged
+from odoo.tests import new_test_user, tagged
 
 from ..api import presets
 from ..api import profile as profiles
@@ -161,3 +161,33 @@ class TestApiProfile(ApiCase):
     def test_each_endpoint_once(self):
         with self.assertRaises(ValidationError):
             self.endpoint("purchase").copy()
+
+    def test_what_another_company_uses(self):
+        """A manager of one company does not say what an answer to another one means."""
+        other = self.env["res.company"].create({"name": "Other shop"})
+        user = self.make_user_of(other)
+        shared = self.env.ref("paypercloud_servipay.profile_default").with_user(user)
+        shared = shared.with_context(allowed_company_ids=other.ids)
+        tries = (
+            lambda: shared.write({"verified": True}),
+            lambda: shared.word_ids[0].write({"state": "approved"}),
+            lambda: shared.word_ids[0].unlink(),
+            lambda: shared.endpoint_ids[0].write({"success_codes": "200, 500"}),
+            lambda: shared.word_ids.create({"profile_id": shared.id, "word": "odd", "state": "approved"}),
+            lambda: shared.unlink(),
+        )
+        for attempt in tries:
+            with self.assertRaises(AccessError), self.env.cr.savepoint():
+                attempt()
+        self.company.servipay_base_url = False  # nobody else uses it any more
+        shared.write({"verified": True})
+
+    def make_user_of(self, company):
+        """Return a payments manager of one company."""
+        return new_test_user(
+            self.env,
+            "profile_other",
+            groups="paypercloud_servipay.group_manager",
+            company_id=company.id,
+            company_ids=[(6, 0, company.ids)],
+        )

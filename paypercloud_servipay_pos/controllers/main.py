@@ -8,29 +8,31 @@ ROUTE = "/websocket/servipay/pos"
 
 
 class ServipayPos(http.Controller):
+    # a parameter that is not sent is None, which the session refuses in words
+
     # the session is not saved: the request's connection is given back before it waits for its turn
     @http.route(f"{ROUTE}/start", type=JSONRPC, auth="user", methods=["POST"], save_session=False)
-    def start(self, session_id, method_id, key, amount, order=None):
+    def start(self, session_id=None, method_id=None, key=None, amount=None, order=None):
         """Start (or find again) the operation with this key; answers its snapshot at once."""
-        return self._till(session_id)._servipay_start(method_id, key, amount, order or {})
+        return self._till(session_id)._servipay_start(method_id, key, amount, order)
 
     @http.route(f"{ROUTE}/cancel", type=JSONRPC, auth="user", methods=["POST"])
-    def cancel(self, session_id, key, request=None):
+    def cancel(self, session_id=None, key=None, request=None):
         """Wish for a cancellation; the outcome comes later."""
         return self._till(session_id)._servipay_cancel(key, request)
 
     @http.route(f"{ROUTE}/void", type=JSONRPC, auth="user", methods=["POST"])
-    def void(self, session_id, key):
+    def void(self, session_id=None, key=None):
         """Take back an approved payment that no order has recorded yet; the outcome comes later."""
         return self._till(session_id)._servipay_void(key)
 
     @http.route(f"{ROUTE}/inquire", type=JSONRPC, auth="user", methods=["POST"])
-    def inquire(self, session_id, key):
+    def inquire(self, session_id=None, key=None):
         """Ask the terminal what became of an operation; the news come later."""
         return self._till(session_id)._servipay_inquire(key)
 
     @http.route(f"{ROUTE}/resolve", type=JSONRPC, auth="user", methods=["POST"])
-    def resolve(self, session_id, key, outcome, reason):
+    def resolve(self, session_id=None, key=None, outcome=None, reason=None):
         """Settle an unknown operation by a manager's word."""
         return self._till(session_id)._servipay_resolve(key, outcome, reason)
 

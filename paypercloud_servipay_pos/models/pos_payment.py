@@ -11,7 +11,8 @@ _BY_SERVER = object()
 
 
 class PosPayment(models.Model):
-    _inherit = "pos.payment"
+    _name = "pos.payment"
+    _inherit = ["servipay.export", "pos.payment"]
 
     servipay_key = fields.Char(
         "Operation key",

@@ -98,7 +98,7 @@ class PosPaymentMethod(models.Model):
 
         :param known: {key: revision that the till has}; without news nothing is said of it
         """
-        return self.env["pos.session"]._servipay_till(session_id)._servipay_state(keys, known or {})
+        return self.env["pos.session"]._servipay_till(session_id)._servipay_state(keys, known)
 
     @api.model
     def servipay_open(self, session_id):

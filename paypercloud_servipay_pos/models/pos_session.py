@@ -1,4 +1,3 @@
-import math
 from collections import defaultdict
 
 from odoo import _, api, fields, models
@@ -23,6 +22,8 @@ _logger = get_logger(__name__)
 
 MOST_KEYS = 100  # of one call
 KEY_LENGTH = 64
+LONGEST_REASON = 2000
+MOST_MONEY = 1e12  # more than any terminal takes, in any currency; less than what rounds
 
 
 class PosSession(models.Model):
@@ -62,7 +63,7 @@ class PosSession(models.Model):
         """Return the session a till speaks for; AccessError when the user has no business there."""
         if not self.env.user.has_group("point_of_sale.group_pos_user"):
             raise AccessError(_("Only users of the point of sale may use its terminals. Nothing was sent."))
-        session = self.browse(session_id if isinstance(session_id, int) else ()).exists()
+        session = self.browse(_ids([session_id])).exists()
         if not session:
             raise UserError(_("This session does not exist. Nothing was sent."))
         check_access(session, "read")
@@ -77,6 +78,7 @@ class PosSession(models.Model):
         :param amount: signed, in major units of the session's currency; below zero it is a refund
         :param order: dict uid, name, line_uid, refunded_line_ids: where the till keeps the payment
         """
+        order = _dict(order)
         values = self._servipay_intended(method_id, key, amount, order)
         give_back_connection(self.env)
         detached = Detached(self.env)
@@ -122,9 +124,10 @@ class PosSession(models.Model):
         :param request: dict method_id, amount, order of a start whose answer the till never got: if it did
             not arrive yet, the key is spent here, so that it cannot be sent when it arrives later
         """
+        request = _dict(request)
         if request and not self._servipay_find(key):
-            names = ("method_id", "amount", "order")
-            operation = self._servipay_intent(key=key, **{name: request.get(name) for name in names})
+            order = _dict(request.get("order"))
+            operation = self._servipay_intent(request.get("method_id"), key, request.get("amount"), order)
         else:
             operation = self._servipay_known(key)
         if operation._apart("_claim_cancel"):
@@ -143,7 +146,7 @@ class PosSession(models.Model):
         operation = self._servipay_known(key)
         if not _is_manager(self.env.user):
             raise AccessError(_("Only managers may decide what became of a payment."))
-        reason = str(reason or "").strip()
+        reason = (_text(reason, LONGEST_REASON) or "").strip()
         if outcome not in ("approved", "failed") or not reason:
             raise UserError(_("Say whether it was paid, and how you know. Nothing was changed."))
         operation._resolve(outcome, reason)
@@ -173,12 +176,13 @@ class PosSession(models.Model):
 
         ``{"key", "elsewhere"}`` of one that belongs to a till with which no orders are shared.
         """
-        keys = [key for key in keys if isinstance(key, str)][:MOST_KEYS]
+        keys = [key for key in _list(keys) if _is_key(key)][:MOST_KEYS]
+        known = _dict(known)
         domain = [("company_id", "=", self.company_id.id), ("idempotency_key", "in", keys)]
         operations = self.env["servipay.operation"].sudo().search(domain)
         # the bus does not say who may decide: where somebody has to, the answer is never left out
         operations = operations.filtered(
-            lambda op: op.can_resolve or (known or {}).get(op.idempotency_key) != op.revision
+            lambda op: op.can_resolve or known.get(op.idempotency_key) != op.revision
         )
         shared = self._servipay_configs() if operations else None
         return [
@@ -350,7 +354,7 @@ class PosSession(models.Model):
     def _servipay_amount(self, amount):
         """Return the amount above zero; UserError for anything that is none."""
         number = isinstance(amount, (int, float)) and not isinstance(amount, bool)
-        if not number or not math.isfinite(amount):
+        if not number or not abs(amount) < MOST_MONEY:
             raise UserError(_("This amount cannot be read. Nothing was sent."))
         wanted = self.currency_id.round(abs(amount))
         if self.currency_id.is_zero(wanted):
@@ -385,8 +389,7 @@ class PosSession(models.Model):
 
     def _servipay_refunded_lines(self, order):
         """Return the order lines that a till says it gives back; AccessError for those of another company."""
-        ids = [line_id for line_id in order.get("refunded_line_ids") or () if isinstance(line_id, int)]
-        lines = self.env["pos.order.line"].browse(ids).exists()
+        lines = self.env["pos.order.line"].browse(_ids(_list(order.get("refunded_line_ids")))).exists()
         check_access(lines, "read")
         return lines
 
@@ -428,7 +431,7 @@ class PosSession(models.Model):
         return self.env["servipay.operation"]
 
     def _servipay_key(self, key):
-        if not isinstance(key, str) or not 16 <= len(key) <= KEY_LENGTH:
+        if not _is_key(key):
             raise UserError(_("The till sent no usable operation key. Nothing was sent."))
         return key
 
@@ -464,5 +467,28 @@ class PosSession(models.Model):
         return operation._apart("_pos_snapshot", self.env.user)
 
 
+# -- what a browser sends may be anything: only what it should be gets further
+
+
 def _text(value, longest=128):
-    return value[:longest] if isinstance(value, str) else False
+    """Return a text that can be stored, False for anything else."""
+    if not isinstance(value, str):
+        return False
+    return value[:longest].replace("\0", "").encode("utf-8", "ignore").decode()
+
+
+def _dict(value):
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value):
+    return value if isinstance(value, list | tuple) else []
+
+
+def _ids(values):
+    """Return those of the values that may be the id of a record."""
+    return [value for value in values if type(value) is int and 0 < value < 2**31]
+
+
+def _is_key(key):
+    return isinstance(key, str) and 16 <= len(key) <= KEY_LENGTH and key.isascii() and key.isprintable()

@@ -1,12 +1,15 @@
 from odoo import SUPERUSER_ID, http
 from odoo.http import request
 
+from odoo.addons.paypercloud_servipay.api.server_log import hide_query
+
 from ..viva.errors import ProtocolError
 from ..viva.verification import verification_body
 from ..viva.webhook import MAX_BYTES
 
 # the address that merchants have pasted at Viva.com since Odoo's own addon
 NOTIFICATION = "/pos_viva_wallet/notification"
+hide_query(NOTIFICATION)  # whoever knows the address' token may say that something was paid
 JSON = [("Content-Type", "application/json")]
 
 

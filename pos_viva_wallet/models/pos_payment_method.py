@@ -1,11 +1,11 @@
 import hmac
 import secrets
-from urllib.parse import urlencode, urljoin
+from urllib.parse import quote, urlencode, urljoin
 
 from odoo import _, api, fields, models
 from odoo.exceptions import AccessError, UserError, ValidationError
 
-from odoo.addons.paypercloud_servipay.api.masking import Masker
+from odoo.addons.paypercloud_servipay.api.masking import HIDDEN, Masker
 from odoo.addons.paypercloud_servipay.compat import check_access
 from odoo.addons.paypercloud_servipay.models.http_client import Connection, HttpClient
 from odoo.addons.paypercloud_servipay.models.own_transaction import in_own_transaction
@@ -28,6 +28,7 @@ OF_KEY = {
     "viva_wallet_test_mode",
     "viva_wallet_base_url",
 }
+SHORTEST_TOKEN = 8
 LONGEST_ID = 9  # digits of a company's id that the database can hold in any case
 SYSTEM = {"groups": "base.group_system", "copy": False}
 
@@ -278,6 +279,15 @@ class PosPaymentMethod(models.Model):
                     found = found or method
         return found
 
+    def _viva_without_token(self, text):
+        """Return a message (text) without the secret part of this address, which Viva.com repeats in it."""
+        known = (self.viva_wallet_webhook_token, self.viva_wallet_webhook_legacy_token)
+        # a short one would be found in other words too
+        for secret_part in (one for one in known if one and len(one) >= SHORTEST_TOKEN):
+            for form in (secret_part, quote(secret_part, safe="")):
+                text = text.replace(form, HIDDEN)
+        return text
+
     def _viva_verification_key(self):
         """Return the key that proves to Viva.com whose address this is; fetched when there is none yet."""
         return self.viva_wallet_webhook_verification_key or self._viva_fetch_key().key
@@ -319,7 +329,8 @@ class PosPaymentMethod(models.Model):
         client = own.viva_wallet_client_id or "", own._servipay_secret("viva_wallet_client_secret")
         merchant = own.viva_wallet_merchant_id or "", own._servipay_secret("viva_wallet_api_key")
         journal = own.env["servipay.api.log"]._journal(
-            Masker(values=tuple(filter(None, (client[1], merchant[1])))),
+            # "Key": what proves to Viva.com whose address this is
+            Masker(("Key",), tuple(filter(None, (client[1], merchant[1])))),
             company.servipay_log_bodies,
             **{"company_id": company.id, "provider": "viva", **common},
         )

@@ -55,7 +55,7 @@ class ServipayNotification(models.Model):
                 method=http_request.method,
                 path=http_request.path,
                 source=http_request.remote_addr,
-                raw_body=raw.decode("utf-8", "replace"),
+                raw_body=method._viva_without_token(raw.decode("utf-8", "replace")),
             )
         )
 

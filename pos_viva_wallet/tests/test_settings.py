@@ -26,6 +26,12 @@ class TestSettings(VivaCase):
         self.assertEqual((kind, text.count("right.")), ("success", 2))
         self.assertEqual(self.vw.sudo().viva_wallet_webhook_verification_key, WEBHOOK_KEY)
 
+    def test_the_key_is_not_in_the_log(self):
+        self.vw.action_viva_credentials()
+        logs = self.env["servipay.api.log"].search([("provider", "=", "viva")])
+        self.assertIn("Viva webhook key", logs.mapped("endpoint"))
+        self.assertNotIn(WEBHOOK_KEY, str(logs.mapped("response_body")))
+
     def test_which_pair_is_wrong(self):
         """It says which, and why; no traceback for whatever a server in between answers."""
         self.vw.viva_wallet_api_key = "wrong"

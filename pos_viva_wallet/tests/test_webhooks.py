@@ -323,6 +323,16 @@ class TestWebhooks(VivaCase):
         token = self.vw.sudo().viva_wallet_webhook_token
         self.assertNotIn(token, str(self.inbox().read()))
 
+    def test_the_address_in_a_message_is_not_stored(self):
+        """Viva.com's envelope repeats the address that it calls."""
+        self.pending()
+        [body] = self.messages(PAID)
+        envelope = {**json.loads(body), "Url": self.vw.sudo().viva_wallet_webhook_endpoint}
+        self.assertEqual(self.push(json.dumps(envelope).encode()).status_code, 200)
+        [message] = self.inbox()
+        self.assertEqual(message.state, "processed")
+        self.assertNotIn(self.vw.sudo().viva_wallet_webhook_token, message.raw_body)
+
     # -- whose address it is
 
     def test_verification(self):

@@ -1,0 +1,58 @@
+"""The security ring: a real prefork server with the demo data, and people who want more than they may.
+
+Started by `./dev test --ring security`. SERVIPAY_SECURITY_SEED repeats a run's chance.
+"""
+
+import os
+import random
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from people import People
+from shop import Shop
+
+from tools.context import Context
+from tools.running import RunningSuite
+
+
+@pytest.fixture(scope="session")
+def seed():
+    """The seed of all chance in this run."""
+    return int(os.environ.get("SERVIPAY_SECURITY_SEED") or random.SystemRandom().randrange(10**6))
+
+
+@pytest.fixture(scope="session")
+def suite():
+    """The suite, prefork with two workers and an evented process, no scheduled jobs of its own accord."""
+    context = Context.from_environment()
+    with RunningSuite(context, "intruders", workers=2) as running:
+        yield running
+    context.close()
+
+
+@pytest.fixture(scope="session")
+def shop(suite):
+    """The demo's shop with payments on every provider, so that there is something to steal."""
+    return Shop(suite).open()
+
+
+@pytest.fixture(scope="session")
+def people(suite, shop):
+    """Who tries: see people.py."""
+    return People(suite)
+
+
+@pytest.fixture(scope="session")
+def report(suite):
+    """A function that adds a line to what `./dev test` prints of this ring."""
+    path = suite.context.state / "security-report.txt"
+
+    def add(line):
+        with open(path, "a") as stream:
+            stream.write(line + "\n")
+
+    return add
