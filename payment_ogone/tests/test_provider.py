@@ -80,6 +80,9 @@ class TestProvider(OgoneCase):
         self.provider.sudo().ogone_shakey_in_directlink_sealed = False
         self.assertEqual(self.provider._ogone_account().passphrase, SHA_IN)
 
+    def test_neutralized(self):
+        self.check_neutralized()
+
     def test_secrets_are_sealed_again(self):
         self.assertTrue(issubclass(type(self.provider), ServipaySecrets))
         self.company._servipay_seal_again()

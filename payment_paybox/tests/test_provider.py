@@ -95,6 +95,9 @@ class TestProvider(PayboxCase):
         self.assertIn("could not be opened", result["message"])
         self.assertEqual((found[0], without[0]), ("danger", "warning"), "without PPPS nothing is confirmed")
 
+    def test_neutralized(self):
+        self.check_neutralized()
+
     def test_secrets_are_sealed_again(self):
         self.company._servipay_seal_again()
         self.assertEqual(self.provider._paybox_merchant().key, KEY)

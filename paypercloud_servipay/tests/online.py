@@ -3,8 +3,11 @@
 A simulator keeps its own calls back: Odoo's test server answers the test's requests only, so the test sends
 what the simulator would have sent. Only for addons that depend on ``account_payment``."""
 
+from pathlib import Path
+
 from lxml import html
 
+from odoo.modules.module import get_module_path
 from odoo.tests import HttpCase, new_test_user
 from odoo.tools import config
 
@@ -31,6 +34,16 @@ class OnlineCase(AccountTestInvoicingCommon, HttpCase):
     def _provider_values(cls):
         """Return the values of a provider that speaks with the simulator."""
         raise NotImplementedError
+
+    def check_neutralized(self):
+        """Assert that a neutralized copy of the database has no secret of the provider any more."""
+        names = self.provider._servipay_secrets()
+        self.assertTrue([name for name in names if self.provider._servipay_secret(name)])
+        self.env.flush_all()
+        script = Path(get_module_path(f"payment_{self.code}")) / "data" / "neutralize.sql"
+        self.env.cr.execute(script.read_text())
+        self.env.invalidate_all()
+        self.assertFalse([name for name in names if self.provider._servipay_secret(name)])
 
     @classmethod
     def _start_simulator(cls, simulator):

@@ -1,0 +1,7 @@
+-- a copy for tests must neither ask for real payments nor refund them
+UPDATE payment_provider
+   SET ogone_password_sealed = NULL,
+       ogone_shakey_in_sealed = NULL,
+       ogone_shakey_in_directlink_sealed = NULL,
+       ogone_shakey_out_sealed = NULL
+ WHERE code = 'ogone';
