@@ -70,7 +70,7 @@ def test_terminal_settings(page, login, screenshot, language):
     """The block of the point of sale's settings that overrides the company's."""
     login(page, "admin")
     open_action(page, "point_of_sale.action_pos_configuration")
-    setting = page.locator("#servipay_pos")
+    setting = page.locator("div[name=pos_servipay_terminal_pid]")  # 17.0 gives blocks no id
     setting.wait_for()
     setting.scroll_into_view_if_needed()
     show_all(page)
