@@ -1,4 +1,4 @@
-"""`./dev dist`: one archive per addon, as the addons path of one series takes it.
+"""`./dev dist`: one archive per addon, as the addons path of one series takes it, and one of the pages.
 
 What goes in is the last commit, never the working tree: the same commit gives the same bytes, everywhere.
 """
@@ -21,6 +21,7 @@ from .report import Problem, say
 TAKEN = {"17.0": ("payment_ogone", "pos_viva_wallet"), "18.0": ("pos_viva_wallet",), "19.0": ()}
 # Addresses that merchants have pasted into a provider's portal: they outlive the name of the addon.
 KEPT = ("/pos_viva_wallet/notification",)
+PAGES = "docs.zip"  # what the addons' pages link to, when it is unpacked beside them
 MANIFEST, LICENSE, REQUIREMENTS, SUMS = "__manifest__.py", "LICENSE", "requirements.txt", "SHA256SUMS"
 FIRST_YEAR = 1980  # of a zip
 
@@ -34,7 +35,7 @@ class File:
 
 
 def build(root, series):
-    """Write <root>/dist/<series> anew and return the paths of its archives (list, sorted)."""
+    """Write <root>/dist/<series> anew and return the paths of the addons' archives (list, sorted)."""
     files, moment = committed(root), commit_time(root)
     target = Path(root) / "dist" / series
     fresh = target.with_name(f"{series}.new")  # an archive that is there is always whole
@@ -43,11 +44,18 @@ def build(root, series):
     for addon in addons(files):
         name, content = packed(addon, files, series)
         write_zip(fresh / name, content, moment)
+    if pages := documentation(files):
+        write_zip(fresh / PAGES, pages, moment)
     (fresh / REQUIREMENTS).write_bytes(requirements(files))
     _write_sums(fresh)
     shutil.rmtree(target, ignore_errors=True)
     fresh.rename(target)
-    return sorted(target.glob("*.zip"))
+    return sorted(path for path in target.glob("*.zip") if path.name != PAGES)
+
+
+def documentation(files):
+    """Return {path inside: File} of the suite's own pages and their pictures, where they stand in the tree."""
+    return {path: file for path, file in files.items() if re.match(r"docs/|[A-Z]+\.md$", path)}
 
 
 def _write_sums(folder):

@@ -1,4 +1,4 @@
-"""What benchmarks of many tills share: the peer's database, paying at once, the bus, probes, the table."""
+"""What benchmarks of many tills share: paying at once, the bus, probes, the table."""
 
 import contextlib
 import dataclasses
@@ -12,24 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import websocket
 
-from tools import odoo, template
-from tools.report import say, step
+from tools.report import say
 
 PROBE_SECONDS = 0.1
 BUS_SECONDS = 60  # that may pass without a message
 ENDED = ("approved", "declined", "cancelled", "failed", "unknown")  # states of an operation
-
-
-@contextlib.contextmanager
-def peer_database(context, purpose, module, path):
-    """Yield the name of a database with a peer's module, found on an addons path."""
-    name = context.clone(template.core(context), purpose)
-    try:
-        with step(f"installing {module}") as running:
-            odoo.install(context, name, [module], f"{purpose}-install", running, addons_path=path)
-        yield name
-    finally:
-        context.drop(name)
 
 
 class Socket:

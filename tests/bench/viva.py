@@ -22,8 +22,9 @@ import sys
 import time
 from pathlib import Path
 
+import _peers
 import _tills
-from _tills import measured, p95, pair, peer_database
+from _tills import measured, p95, pair
 from _viva_tills import CoreAttempt, OurAttempt
 
 from tools import servers, shopfloor
@@ -155,7 +156,7 @@ def _bench_peer(context, options, figures):
     led.source = dataclasses.replace(context.source, script=str(LAUNCHER))
     simulator = servers.Simulator(context, ADDON, arguments=_arguments(options))
     path = ",".join(map(str, context.source.addons_paths))
-    with peer_database(context, "benchvivapeer", PEER, path) as database, contextlib.ExitStack() as stack:
+    with _peers.database(context, "benchvivapeer", [PEER], path) as database, contextlib.ExitStack() as stack:
         simulator.start()
         stack.callback(simulator.stop)
         platform = Platform(simulator, _terminals(options), options.latency)

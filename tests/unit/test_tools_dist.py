@@ -4,6 +4,7 @@ import ast
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -170,6 +171,31 @@ def test_requirements_and_sums_lie_beside(tree):
     assert set(sums) == {*(path.name for path in paths), "requirements.txt"}
     for path in paths:
         assert sums[path.name] == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_pages_that_addons_link_to_lie_beside(tree):
+    (tree / "docs/en").mkdir(parents=True)
+    (tree / "docs/en/cashier.md").write_text("what to do")
+    (tree / "README.md").write_text("the suite")
+    commit(tree)
+    paths = dist.build(tree, "17.0")
+    assert dist.PAGES not in [path.name for path in paths]
+    assert read(paths[0].with_name(dist.PAGES)) == {
+        "README.md": b"the suite",
+        "docs/en/cashier.md": b"what to do",
+    }
+    assert dist.PAGES in (paths[0].parent / dist.SUMS).read_text()
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="no clone")
+def test_no_link_of_an_addon_is_dead_in_the_archives():
+    files = dist.committed(ROOT)
+    pages = dist.documentation(files)
+    for addon in dist.addons(files):
+        linked = re.findall(r"\]\(\.\./([^)#]+)", files[f"{addon}/README.md"].data.decode())
+        beside = [path for path in linked if path.partition("/")[0] not in dist.addons(files)]
+        assert beside, addon
+        assert not [path for path in beside if path not in pages]
 
 
 def test_what_an_older_build_left_is_gone(tree):
