@@ -83,13 +83,10 @@ class Conversation:
 
     def inquire(self, also_settled=False):
         """Ask what became of it, if there is something to ask; return whether there was."""
-        if self.apart("_claim_wished_cancel"):
-            self.revoke()
-            return True
-        claimed = self.apart("_claim_inquiry", also_settled)
-        if claimed:
-            self.ask()
-        return claimed
+        step = self.apart("_claim_step", also_settled)
+        if step:
+            self.perform(step)
+        return bool(step)
 
     def look(self):
         """Ask at once, whatever is known: the provider has news."""
@@ -99,13 +96,14 @@ class Conversation:
         """Ask at the provider's rhythm until the outcome is known or only the scheduled job goes on."""
         end = None
         while True:
-            state, wait = self.apart("_pulse")
+            over = end and time.monotonic() > end
+            state, wait, step = self.apart("_pulse_and_claim", not over)
+            if step:
+                self.perform(step)
+            elif state not in states.UNSETTLED or (end and time.monotonic() + wait > end):
+                return
             if state == "unknown" and end is None:
                 end = time.monotonic() + FOLLOW_UNKNOWN
-            if state not in states.UNSETTLED or (end and time.monotonic() + wait > end):
-                return
-            if wait <= 0:
-                self.inquire()
             time.sleep(min(max(wait, SHORTEST_NAP), LONGEST_NAP))
 
 

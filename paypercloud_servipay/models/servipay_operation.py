@@ -575,6 +575,20 @@ class ServipayOperation(models.Model):
         due = self.next_inquiry_at or fields.Datetime.now() + timedelta(days=1)
         return self.state, max((due - fields.Datetime.now()).total_seconds(), 0)
 
+    def _claim_step(self, also_settled=False):
+        """Claim what is to be done now; returns a step of ``_plan`` or None."""
+        if self._claim_wished_cancel():
+            return "cancel"
+        return "inquire" if self._claim_inquiry(also_settled) else None
+
+    def _pulse_and_claim(self, claim):
+        """Return what ``_pulse`` does and the step that was claimed, if one was due and is wanted.
+
+        In one transaction: fifty dialogues do this every other second."""
+        state, wait = self._pulse()
+        due = claim and state in states.UNSETTLED and wait <= 0
+        return state, wait, self._claim_step() if due else None
+
     def _schedule_inquiry(self):
         now = fields.Datetime.now()
         values = {"inquiry_count": self.inquiry_count + 1}

@@ -68,16 +68,22 @@ class TestAccess(ApiCase):
         cls.env["servipay.notification"]._receive(
             "test", "access", True, company_id=cls.company.id, raw_body="x"
         )
+        # once: a password's hash is slow on purpose
+        cls.users = {role: cls.new_user(role) for role in ROLES}
 
-    def user(self, role):
-        groups = ROLES[role] if self.env.ref(ROLES[role], raise_if_not_found=False) else "base.group_user"
+    @classmethod
+    def new_user(cls, role):
+        groups = ROLES[role] if cls.env.ref(ROLES[role], raise_if_not_found=False) else "base.group_user"
         return new_test_user(
-            self.env,
+            cls.env,
             f"sweep_{role}",
             groups=groups,
-            company_id=self.company.id,
-            company_ids=[(6, 0, self.company.ids)],
+            company_id=cls.company.id,
+            company_ids=[(6, 0, cls.company.ids)],
         )
+
+    def user(self, role):
+        return self.users[role]
 
     def can_read(self, user, record, field):
         """Read one field as RPC does and say whether it was allowed."""

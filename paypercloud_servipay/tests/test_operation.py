@@ -13,6 +13,7 @@ from ..api.finding import Finding
 from ..api.outcome import Mismatch
 from ..models.conversation import Conversation
 from .common import ApiCase
+from .simulator import ENDPOINTS
 
 
 @tagged("post_install", "-at_install", "paypercloud_servipay")
@@ -390,6 +391,59 @@ class TestOperation(ApiCase):
         self.env.flush_all()
         self.operations._cron_settle()
         self.assertEqual(operation.state, "cancelled")
+
+    # ------------------------------------------------------------------
+    # A dialogue that goes on
+    # ------------------------------------------------------------------
+
+    def follow(self, operation, seconds=None):
+        """Follow an operation; sleeping moves its times into the past. Returns the naps."""
+        naps = []
+
+        def nap(wait):
+            naps.append(wait)
+            self.assertLess(len(naps), 50, "it goes on for ever")
+            if seconds:
+                clock.monotonic.return_value += seconds
+            operation.next_inquiry_at = fields.Datetime.now()
+            self.env.flush_all()
+
+        with patch("odoo.addons.paypercloud_servipay.models.conversation.time") as clock:
+            clock.monotonic.return_value = 1000
+            clock.sleep.side_effect = nap
+            Conversation(self.env, operation.id).follow()
+        return naps
+
+    def test_following_asks_when_it_is_due_and_ends_with_the_outcome(self):
+        operation = self.purchase()
+        self.assertEqual(operation.state, "pending")
+        naps = self.follow(operation)
+        self.assertEqual(operation.state, "approved")
+        self.assertEqual(self.simulator.count_requests("operation_status"), operation.inquiry_count)
+        self.assertLessEqual(operation.inquiry_count, len(naps))
+
+    def test_following_passes_on_a_wish(self):
+        self.simulator.script("never_ends")
+        operation = self.purchase()
+        operation.write({"cancel_wished": True, "next_inquiry_at": fields.Datetime.now()})
+        self.env.flush_all()
+        self.follow(operation)
+        self.assertEqual(operation.state, "cancelled")
+        self.assertEqual(self.simulator.count_requests("operation_cancel"), 1)
+
+    def test_following_leaves_what_stays_unknown_to_the_job(self):
+        operation = self.operation_in("unknown")
+        for endpoint in ENDPOINTS:
+            self.simulator.fault(endpoint, "close_before", times=99)
+        naps = self.follow(operation, seconds=40)
+        self.assertEqual(operation.state, "unknown")
+        self.assertEqual(len(naps), 4, "150 seconds")
+        operation.next_inquiry_at = fields.Datetime.now()
+        self.env.flush_all()
+        asked = operation.inquiry_count
+        self.assertTrue(asked)
+        self.assertEqual(operation._pulse_and_claim(False), ("unknown", 0, None))
+        self.assertEqual(operation.inquiry_count, asked, "not claimed by who does not go on")
 
     # ------------------------------------------------------------------
     # A person's decision
