@@ -5,6 +5,7 @@ from urllib.parse import quote, urlencode, urljoin
 from odoo import _, api, fields, models
 from odoo.exceptions import AccessError, UserError, ValidationError
 
+from odoo.addons.paypercloud_servipay.api import states
 from odoo.addons.paypercloud_servipay.api.masking import HIDDEN, Masker
 from odoo.addons.paypercloud_servipay.compat import check_access
 from odoo.addons.paypercloud_servipay.models.http_client import Connection, HttpClient
@@ -28,6 +29,13 @@ OF_KEY = {
     "viva_wallet_test_mode",
     "viva_wallet_base_url",
 }
+# with another one of these nobody can be asked any more what became of a payment
+OF_MERCHANT = (
+    "viva_wallet_merchant_id",
+    "viva_wallet_client_id",
+    "viva_wallet_test_mode",
+    "viva_wallet_base_url",
+)
 SHORTEST_TOKEN = 8
 LONGEST_ID = 9  # digits of a company's id that the database can hold in any case
 SYSTEM = {"groups": "base.group_system", "copy": False}
@@ -133,6 +141,7 @@ class PosPaymentMethod(models.Model):
 
     def write(self, vals):
         """Give each Viva.com terminal an address of its own that nobody can guess."""
+        self._viva_check_nothing_open(vals)
         result = super().write(vals)
         if "use_payment_terminal" in vals:
             self._viva_complete_address()
@@ -151,6 +160,27 @@ class PosPaymentMethod(models.Model):
                 copied[f"{name}_sealed"] = method[f"{name}_sealed"]
         copies._viva_check_credentials()
         return copies
+
+    def _viva_check_nothing_open(self, vals):
+        """Refuse another merchant or environment while it is not known what became of payments."""
+        names = [name for name in OF_MERCHANT if name in vals]
+        changed = self.sudo().filtered(
+            lambda one: any((one[name] or False) != (vals[name] or False) for name in names)
+        )
+        if not names or not changed:
+            return
+        domain = [("pos_payment_method_id", "in", changed.ids), ("state", "in", tuple(states.UNSETTLED))]
+        number = self.env["servipay.operation"].sudo().search_count([*domain, ("provider", "=", "viva")])
+        if number:
+            raise UserError(
+                _(
+                    "Payments of this method whose outcome is not known yet: %s. With another merchant or "
+                    "environment Viva.com could not be asked any more whether money moved. Wait until they are "
+                    "settled, or decide about them in PayperCloud / Servipay > Operations. For another merchant "
+                    "make another payment method.",
+                    number,
+                )
+            )
 
     def _viva_check_credentials(self):
         # no constraint: Odoo checks them while a new record's secrets are not stored yet

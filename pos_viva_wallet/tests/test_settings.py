@@ -219,6 +219,28 @@ class TestSettings(VivaCase):
         with self.assertRaises(UserError):
             self.vw.write({"use_payment_terminal": "paypercloud"})
 
+    def test_no_other_merchant_while_a_payment_is_open(self):
+        """Nobody could be asked about it any more; a new secret of the same merchant is fine."""
+        self.viva.script("wait")
+        operation = self.pay()
+        self.assertEqual(operation.state, "pending")
+        changes = {
+            "viva_wallet_merchant_id": "another",
+            "viva_wallet_client_id": "another",
+            "viva_wallet_test_mode": False,
+            "viva_wallet_base_url": False,
+        }
+        for name, value in changes.items():
+            with self.subTest(name), self.assertRaises(UserError) as refused:
+                self.vw.write({name: value})
+            self.assertIn("not known yet: 1", refused.exception.args[0])
+        self.vw.write({name: self.vw.sudo()[name] for name in changes})
+        self.vw.write({"viva_wallet_client_secret": CLIENT_SECRET, "viva_wallet_api_key": "new"})
+        self.other_vw.write({"viva_wallet_merchant_id": "another"})
+        operation._move("unknown")
+        operation._move("failed", by="person")
+        self.vw.write({"viva_wallet_merchant_id": "another"})
+
     def test_others_may_not(self):
         """Buttons are for those who may use them, whatever is called."""
         with self.assertRaises(AccessError):
