@@ -54,7 +54,7 @@ def build(root, series):
 
 
 def documentation(files):
-    """Return {path inside: File} of the suite's own pages and their pictures, where they stand in the tree."""
+    """Return {path inside: File} of the suite's own pages and pictures, as they stand in the tree."""
     return {path: file for path, file in files.items() if re.match(r"docs/|[A-Z]+\.md$", path)}
 
 

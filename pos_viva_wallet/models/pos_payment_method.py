@@ -175,9 +175,9 @@ class PosPaymentMethod(models.Model):
             raise UserError(
                 _(
                     "Payments of this method whose outcome is not known yet: %s. With another merchant or "
-                    "environment Viva.com could not be asked any more whether money moved. Wait until they are "
-                    "settled, or decide about them in PayperCloud / Servipay > Operations. For another merchant "
-                    "make another payment method.",
+                    "environment Viva.com could not be asked any more whether money moved. Wait until they "
+                    "are settled, or decide about them in PayperCloud / Servipay > Operations. For another "
+                    "merchant make another payment method.",
                     number,
                 )
             )

@@ -138,7 +138,8 @@ def run_peer(context, options):
         arguments=shopfloor.terminals(options.tills, options.seconds)[shopfloor.ADDON],
     )
     path = _peers.addons_path(context)
-    with _peers.database(context, "benchpeer", [_peers.CAISSE_AP], path) as database, contextlib.ExitStack() as stack:
+    with contextlib.ExitStack() as stack:
+        database = stack.enter_context(_peers.database(context, "benchpeer", [_peers.CAISSE_AP], path))
         simulator.start()
         stack.callback(simulator.stop)
         hall = shopfloor.Hall(simulator)
