@@ -211,9 +211,9 @@ def test_time_is_linear(piece):
     def seconds(size):
         text, best = (piece * (size // len(piece) + 1))[:size], 9
         for _turn in range(2):
-            began = time.perf_counter()
+            began = time.thread_time()  # other programs of a busy machine do not count
             Masker(values=("a-secret-value",)).body(text)
-            best = min(best, time.perf_counter() - began)
+            best = min(best, time.thread_time() - began)
         return best
 
     small, large = seconds(1 << 15), seconds(1 << 17)
