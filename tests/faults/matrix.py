@@ -99,8 +99,8 @@ class Matrix:
             fault = cell[0]
             for number, chosen in enumerate(self.plan):
                 places = [each[1:] for each in cells() if each in chosen and each[0] == fault]
-                for wave in self._waves(fault, places):
-                    self._play(fault, number, wave)
+                for wave, slots in enumerate(self._waves(fault, places)):
+                    self._play(fault, f"{number} {wave}", slots)
         return self.results[cell]
 
     def _waves(self, fault, places):
@@ -120,9 +120,9 @@ class Matrix:
         cells = {slot: (fault, slot.provider, slot.operation) for slot in slots}
         names = ", ".join(str(slot) for slot in slots)
         self.shop.new_customers()
-        together(slots, lambda slot: slot.begin(random.Random(f"{self.seed} {number} {cells[slot]}")))
+        together(slots, lambda slot: slot.begin(self._chance(number, cells[slot])))
         together(slots, lambda slot: slot.prepare())
-        trouble = TROUBLES[fault](self.shop, slots, random.Random(f"{self.seed} {number} {fault} {names}"))
+        trouble = TROUBLES[fault](self.shop, slots, self._chance(number, fault))
         trouble.play()
         together(slots, lambda slot: slot.recover())
         self.shop.settle(slots)
@@ -132,7 +132,13 @@ class Matrix:
         if fault == "no fault":
             self.shop.warm.update(slots)
         took = time.monotonic() - began
-        self.log(f"{took:5.0f} s  {fault}, run {number + 1}: {names}; {trouble.errors or 'no error'}")
+        self.log(f"{took:5.0f} s  {fault}, round and wave {number}: {names}; {trouble.errors or 'no error'}")
+        missed = sorted(map(str, trouble.missed))
+        if missed:
+            self.log(f"         not met: {', '.join(missed)}")
+
+    def _chance(self, number, what):
+        return random.Random(f"{self.seed} {number.partition(' ')[0]} {what}")
 
     def _judge(self, cell, slot, trouble):
         row = slot.row()

@@ -1,6 +1,7 @@
 """The shop of the matrix: a till and a terminal, or a provider's record, for each place, wires between."""
 
 import contextlib
+import random
 import time
 import urllib.parse
 import urllib.request
@@ -235,7 +236,7 @@ class Shop:
         """Have the customer's card kept by Ogone once; every provider's record gets a token for it."""
         slots = {slot.operation: slot for slot in self.slots if isinstance(slot, Ogone)}
         payer = slots["sale"]
-        payer.begin(None)
+        payer.begin(random.Random(0))
         answer = payer.order(tokenization_requested=True)
         payer.fields = Form(answer["redirect_form_html"]).fields
         payer.pay(consent="1")

@@ -4,8 +4,8 @@ A slot prepares what comes before, acts (the fault is on then), recovers (custom
 again), and tells what Odoo has and what the provider's own books say.
 """
 
-import contextlib
 import http.client
+import random
 import time
 
 from tools.running import RpcError
@@ -30,7 +30,8 @@ class Slot:
     provider, operation: its place in the table; shop: what all slots share; wire: between Odoo and the
     provider; hook: the wire on which the provider speaks to Odoo, None where it does not
     blocking: the request that acts waits for the provider, and holds one of the two HTTP workers
-    chance: of the run; number: id of the operation that is judged; unheard: seconds without any answer
+    chance, luck: of the run, for what people do and for what a fault does; number: id of the operation that is
+    judged; unheard: seconds without any answer
     """
 
     provider = ""
@@ -38,7 +39,7 @@ class Slot:
 
     def __init__(self, shop, operation):
         self.shop, self.operation = shop, operation
-        self.wire = self.hook = self.chance = self.number = None
+        self.wire = self.hook = self.chance = self.luck = self.number = None
         self.unheard = 0
 
     def __str__(self):
@@ -49,6 +50,7 @@ class Slot:
     def begin(self, chance):
         """Begin a run."""
         self.chance, self.number, self.unheard = chance, None, 0
+        self.luck = random.Random(chance.getrandbits(64))
 
     def prepare(self):
         """Bring things to where the fault begins."""
@@ -117,12 +119,6 @@ class Slot:
                     raise AssertionError(f"{self}: no answer for {PATIENCE} s: {error}") from error
             time.sleep(pause)
             pause = min(pause * 1.5, 2)
-
-    @contextlib.contextmanager
-    def without_asking(self):
-        """Leave the operation alone: no inquiry is due until somebody asks."""
-        yield
-        self.freeze()
 
     def freeze(self):
         """Let no inquiry be due by itself."""

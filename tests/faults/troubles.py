@@ -91,7 +91,7 @@ class Trouble:
         for slot in self.slots:
             wire, marker = slot.place
             known = next((fault for other, fault in self.faults.values() if other is wire and not marker), None)
-            fault = known or wire.break_by(name, self.chance, marker)
+            fault = known or wire.break_by(name, slot.luck, marker)
             self.faults[slot] = (wire, fault)
 
     def met(self, slot):
