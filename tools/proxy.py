@@ -2,8 +2,8 @@
 
 It is what an integrator's nginx does (architecture 5), for the faults ring and the benchmarks on this
 machine only. Every connection carries one request (it adds `Connection: close`), but for a websocket, whose
-bytes are passed on both ways for as long as both sides like. Several nodes get requests in turn, whoever asks;
-one that takes no connection is passed over.
+bytes are passed on both ways for as long as both sides like. Several nodes get requests in turn, whoever
+asks; one that takes no connection is passed over.
 
     python tools/proxy.py PORT HTTP_PORT EVENTED_PORT [HTTP_PORT EVENTED_PORT ...]
 """

@@ -73,4 +73,5 @@ def report():
 @pytest.fixture(scope="session")
 def keep():
     """A function that adds a line to a log beside it: what was played when, and what went wrong at once."""
+    (context_of_run().state / "logs/faults-matrix.log").unlink(missing_ok=True)
     return _writer("logs/faults-matrix.log")

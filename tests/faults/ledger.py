@@ -108,9 +108,12 @@ class Ledger:
     def shift(self, hours):
         """Set Odoo's clock forward by hours (back when negative): all that was noted is so much older."""
         for table, names in TIMES.items():
-            known = {name for (name,) in self.rows(
-                "SELECT column_name FROM information_schema.columns WHERE table_name = %s", table
-            )}
+            known = {
+                name
+                for (name,) in self.rows(
+                    "SELECT column_name FROM information_schema.columns WHERE table_name = %s", table
+                )
+            }
             moved = [f"{name} = {name} - %s * interval '1 hour'" for name in names if name in known]
             self.rows(f"UPDATE {table} SET {', '.join(moved)}", *[hours] * len(moved))
 
@@ -127,8 +130,8 @@ class Ledger:
                 UNSETTLED,
             )
         self.rows(
-            "UPDATE servipay_notification SET next_attempt_at = now() at time zone 'utc' - interval '1 second'"
-            " WHERE state IN ('received', 'failed')"
+            "UPDATE servipay_notification SET"
+            " next_attempt_at = now() at time zone 'utc' - interval '1 second' WHERE state IN ('received', 'failed')"
         )
 
     def age_requests(self, hours=3):

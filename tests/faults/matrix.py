@@ -1,12 +1,12 @@
 """The matrix: which cells there are, how a run of some of them goes, what the books say, the table.
 
-Chance comes from a seed: a cell's own is made of seed, round and name, so it is the same whichever other cells
-are played with it.
+Chance comes from a seed: a cell's own is made of seed, round and name, so it is the same whichever other
+cells are played with it.
 """
 
 import random
 import time
-from collections import Counter, defaultdict
+from collections import defaultdict
 
 from matrix_shop import ONLINE, POS
 from troubles import BLOCKING_AT_ONCE, TROUBLES, together
@@ -18,7 +18,7 @@ NOT_BEGUN = "not begun"
 ENDS = (*FINAL, "unknown", NOT_BEGUN)
 # (provider, operation) that no provider has, and why
 NO_PLACE = {
-    ("Caisse-AP", "notification"): "a terminal says nothing by itself: the till connects, the terminal answers",
+    ("Caisse-AP", "notification"): "a terminal says nothing by itself: it answers the till that connects",
     ("PayperCloud", "notification"): "the API that is assumed has no messages: Odoo asks for the status",
 }
 # (provider, operation, fault) that means nothing, and why; "*" is any
@@ -45,9 +45,7 @@ def cells():
 def identify(cell):
     """Return a cell's name for `-k`: caisse_ap-garbage-sale."""
     fault, provider, operation = cell
-    return "-".join(
-        text.lower().replace(" ", "_").replace("-", "_") for text in (provider, fault, operation)
-    )
+    return "-".join(text.lower().replace(" ", "_").replace("-", "_") for text in (provider, fault, operation))
 
 
 class Result:
@@ -85,20 +83,23 @@ class Result:
 
 
 class Matrix:
-    """Plays cells on a shop. results: {cell: [Result]}; log: a function that keeps a line."""
+    """Plays cells on a shop. results: {cell: [Result]}; log: a function that keeps a line.
 
-    def __init__(self, shop, seed, plan, log):
+    plan: a list of sets of cells, a round each; order: in which cells are played
+    """
+
+    def __init__(self, shop, seed, plan, log, order=None):
         self.shop, self.seed, self.plan, self.log = shop, seed, plan, log
+        self.order = order or cells()
         self.slots = {(slot.provider, slot.operation): slot for slot in shop.slots}
         self.results = defaultdict(list)
-        self.outages = Counter()
 
     def result(self, cell):
         """Return the results of a cell; all planned runs of its fault are played when it is asked first."""
         if cell not in self.results:
             fault = cell[0]
             for number, chosen in enumerate(self.plan):
-                places = [each[1:] for each in cells() if each in chosen and each[0] == fault]
+                places = [each[1:] for each in self.order if each in chosen and each[0] == fault]
                 for wave, slots in enumerate(self._waves(fault, places)):
                     self._play(fault, f"{number} {wave}", slots)
         return self.results[cell]

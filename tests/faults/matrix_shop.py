@@ -99,7 +99,7 @@ class Shop:
 
     def open(self):
         """Make everything; returns itself."""
-        self.hook = self._wire(self.suite.server.port, "hook", "request")
+        self.hook = self._wire((self.suite.front or self.suite.server).port, "hook", "request")
         self._lead_to(self.hook.port)
         self._open_tills()
         self._open_online()
@@ -123,6 +123,14 @@ class Shop:
         parameters = (("web.base.url", f"http://{odoo.HOST}:{port}"), ("web.base.url.freeze", "True"))
         for name, value in parameters:
             self.admin.call("ir.config_parameter", "set_param", name, value)
+
+    def go_to(self, url):
+        """Let everybody's next requests go to an address of the same Odoo, with the sessions they have."""
+        for user in {self.admin, self.manager, self.portal, *self._staff()}:
+            user.url = url
+
+    def _staff(self):
+        return {slot.till.user for slot in self.slots if hasattr(slot, "till")}
 
     # -- at the till
 
@@ -216,7 +224,8 @@ class Shop:
     def _provider(self, code, operation, values):
         """Return the id of a provider's record of its own, so that its address can be a wire of its own."""
         domain = [("code", "=", code), ("state", "!=", "disabled")]
-        [first] = self.admin.call("payment.provider", "search_read", domain, ["journal_id"], limit=1, order="id")
+        look = {"limit": 1, "order": "id"}
+        [first] = self.admin.call("payment.provider", "search_read", domain, ["journal_id"], **look)
         copy = self.admin.call("payment.provider", "copy", [first["id"]])
         number = copy[0] if isinstance(copy, list) else copy
         values = {

@@ -1,8 +1,8 @@
-"""The matrix as a table: a line for each fault, a column for each provider, in it a letter for each operation."""
+"""The matrix as a table: a line for each fault, a column for each provider, a letter for each operation."""
 
 from collections import Counter
 
-from matrix import PLACES, TROUBLES
+from matrix import NO_CELL, PLACES, TROUBLES
 
 OPERATIONS = ("sale", "refund", "cancel", "inquiry", "notification")
 LETTERS = {
@@ -24,17 +24,19 @@ def lines(results):
     yield f"  in each column: {', '.join(OPERATIONS)}; - there is no such cell, . it was not played, ! wrong"
     yield "  " + f"{'fault':<22}" + "".join(f"{provider:<18}" for provider in providers) + "runs"
     for fault in TROUBLES:
-        cells = [" ".join(_cell(results, fault, provider, name) for name in OPERATIONS) for provider in providers]
+        cells = [_cells(results, fault, provider) for provider in providers]
         runs = sum(len(found) for cell, found in results.items() if cell[0] == fault)
         if runs:
             yield "  " + f"{fault:<22}" + "".join(f"{cell:<18}" for cell in cells) + f"{runs:>4}"
     every = [result for found in results.values() for result in found]
-    yield from _sums(every)
+    yield from sums(every)
+
+
+def _cells(results, fault, provider):
+    return " ".join(_cell(results, fault, provider, name) for name in OPERATIONS)
 
 
 def _cell(results, fault, provider, operation):
-    from matrix import NO_CELL
-
     if (provider, operation) not in PLACES or (provider, operation, fault) in NO_CELL:
         return "-"
     found = results.get((fault, provider, operation))
@@ -45,7 +47,7 @@ def _cell(results, fault, provider, operation):
     return "".join(letter for letter, _count in letters.most_common()) + wrong
 
 
-def _sums(every):
+def sums(every):
     """Yield the sums: how operations ended, and the three that must be nothing."""
     states = Counter(result.state for result in every)
     yield "  ended: " + ", ".join(f"{count} {state}" for state, count in states.most_common())
@@ -56,6 +58,5 @@ def _sums(every):
         f" of {len(every)} runs"
     )
     missed = sum(result.missed for result in every)
-    yield f"  {missed} runs in which the fault was not met; longest time without an answer for a till:" + (
-        f" {max((result.unheard for result in every), default=0):.0f} s"
-    )
+    longest = max((result.unheard for result in every), default=0)
+    yield f"  {missed} runs did not meet their fault; the longest that a till got no answer was {longest:.0f} s"

@@ -30,8 +30,8 @@ class Slot:
     provider, operation: its place in the table; shop: what all slots share; wire: between Odoo and the
     provider; hook: the wire on which the provider speaks to Odoo, None where it does not
     blocking: the request that acts waits for the provider, and holds one of the two HTTP workers
-    chance, luck: of the run, for what people do and for what a fault does; number: id of the operation that is
-    judged; unheard: seconds without any answer
+    chance, luck: of the run, for what people do and for what a fault does; number: id of the operation that
+    is judged; unheard: seconds without any answer; acted: the call that acts was answered
     """
 
     provider = ""
@@ -40,7 +40,7 @@ class Slot:
     def __init__(self, shop, operation):
         self.shop, self.operation = shop, operation
         self.wire = self.hook = self.chance = self.luck = self.number = None
-        self.unheard = 0
+        self.unheard, self.acted = 0, False
 
     def __str__(self):
         return f"{self.provider} {self.operation}"
@@ -49,7 +49,7 @@ class Slot:
 
     def begin(self, chance):
         """Begin a run."""
-        self.chance, self.number, self.unheard = chance, None, 0
+        self.chance, self.number, self.unheard, self.acted = chance, None, 0, False
         self.luck = random.Random(chance.getrandbits(64))
 
     def prepare(self):
@@ -97,9 +97,13 @@ class Slot:
         """Tell whether the fault has had its effect, so that nothing more is to be waited for."""
         return self.state not in ("", *IN_FLIGHT)
 
-    def can_wish_cancel(self):
-        """Tell whether a late answer can come after a cancellation here."""
+    def is_mine(self, request):
+        """Tell whether a request on the wire (bytes) is the one that the fault is to hit."""
         return True
+
+    def is_met(self, fault):
+        """Tell whether a fault has hit this operation."""
+        return any(self.is_mine(request) for request in fault.met)
 
     def wish_cancel(self):
         """Press Cancel in the back office."""

@@ -2,7 +2,6 @@
 
 import contextlib
 import html.parser
-import re
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -193,8 +192,8 @@ class OnlineSlot(Slot):
         kinds = (kind,) if kind else ("purchase", "authorisation")
         self._know()
         found = self.shop.ledger.rows(
-            "SELECT id FROM servipay_operation WHERE res_model = 'payment.transaction' AND kind IN %s AND res_id"
-            " IN (SELECT id FROM payment_transaction WHERE %s IN (id, source_transaction_id))",
+            "SELECT id FROM servipay_operation WHERE res_model = 'payment.transaction' AND kind IN %s"
+            " AND res_id IN (SELECT id FROM payment_transaction WHERE %s IN (id, source_transaction_id))",
             kinds,
             self.transaction,
         )
@@ -209,8 +208,16 @@ class OnlineSlot(Slot):
     def place(self):
         """A message comes on the hook, about its reference."""
         if self.operation == "notification":
-            return self.hook, re.sub(r"[^\w.-]+", "", self.reference).encode()
+            # the end of the reference: what is before it is encoded in ways of their own
+            return self.hook, self.reference.rpartition("/")[2].encode()
         return super().place
+
+    def wish_cancel(self):
+        """A payment on a page ends when its time is over."""
+        if self.operation != "notification":
+            return super().wish_cancel()
+        self.shop.ledger.make_due([self.row()["id"]])
+        return self.shop.admin.call("servipay.operation", "action_refresh", [self.number])
 
     def is_over(self):
         """An inquiry may find nothing: then the operation stays as it was."""
@@ -296,9 +303,7 @@ class Ogone(OnlineSlot):
 
     def moved(self, row):
         """Count what the platform has: orders that were taken, refunds, voids."""
-        orders = [
-            one for one in self.shop.ogone.get("books")["orders"] if one["orderid"] == self.reference
-        ]
+        orders = [one for one in self.shop.ogone.get("books")["orders"] if one["orderid"] == self.reference]
         if row["kind"] in ("purchase", "authorisation"):
             return sum(one["charged"] for one in orders)
         kind, done = ("void", ("6", "61")) if row["kind"] == "void" else ("refund", ("8", "81", "85"))

@@ -1,8 +1,8 @@
-"""Every provider, every operation, every fault: nothing is lost, charged twice, or called paid without a charge.
+"""Every provider, operation and fault: nothing is lost, charged twice, or called paid without a charge.
 
 A real prefork server with two workers and an evented process behind its proxy, the providers' simulators, and
-wires between them that break. The three sums are made of the providers' books against Odoo's operations. Cells
-of one fault are played at once; `-k "caisse_ap and garbage"` plays some of them.
+wires between them that break. The three sums are made of the providers' books against Odoo's operations.
+Cells of one fault are played at once; `-k "caisse_ap and garbage"` plays some of them.
 """
 
 import itertools
@@ -10,7 +10,7 @@ import random
 
 import pytest
 from conftest import context_of_run
-from matrix import Matrix, cells, identify
+from matrix import NO_CELL, NO_PLACE, PLACES, Matrix, cells, identify
 from matrix_shop import Shop, simulator_arguments
 from report import lines
 
@@ -43,9 +43,7 @@ def matrix(request, seed, runs, report, keep):
     wanted = chosen(request)
     plan = planned(wanted, runs, seed)
     context = context_of_run()
-    with RunningSuite(
-        context, "matrix", workers=2, simulator_arguments=simulator_arguments()
-    ) as suite:
+    with RunningSuite(context, "matrix", workers=2, simulator_arguments=simulator_arguments()) as suite:
         shop = Shop(suite)
         try:
             found = Matrix(shop.open(), seed, plan, keep)
@@ -68,8 +66,6 @@ def test_cell(matrix, cell):
 
 def test_every_provider_has_every_operation_or_a_reason():
     """A cell that is missing is missing for a reason."""
-    from matrix import NO_CELL, NO_PLACE, PLACES
-
     providers = {provider for provider, _operation in PLACES}
     operations = {operation for _provider, operation in PLACES}
     missing = set(itertools.product(providers, operations)) - set(PLACES)

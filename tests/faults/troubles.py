@@ -75,6 +75,7 @@ class Trouble:
     def _act(self, slot):
         try:
             slot.act()
+            slot.acted = True
         except FAILURES as error:  # a browser that gets no answer: what counts is what becomes of the money
             self.errors.append((str(slot), f"{type(error).__name__}: {error}"))
 
@@ -90,15 +91,13 @@ class Trouble:
         """Have a fault on the wire of every slot."""
         for slot in self.slots:
             wire, marker = slot.place
-            known = next((fault for other, fault in self.faults.values() if other is wire and not marker), None)
-            fault = known or wire.break_by(name, slot.luck, marker)
+            shared = [fault for other, fault in self.faults.values() if other is wire and not marker]
+            fault = shared[0] if shared else wire.break_by(name, slot.luck, marker)
             self.faults[slot] = (wire, fault)
 
     def met(self, slot):
         """Tell whether the fault has hit this slot."""
-        _wire, fault = self.faults[slot]
-        marker = getattr(slot, "marker", b"")
-        return any(marker in request for request in fault.met)
+        return slot.is_met(self.faults[slot][1])
 
     def mend(self):
         """End the faults; what is held goes on."""
@@ -174,7 +173,8 @@ class Other(OnTheWire):
             together(fresh, lambda slot: slot.begin(slot.chance))
             together(fresh, lambda slot: slot.prepare())
         super().play()
-        self.missed |= {slot for slot, (_wire, fault) in self.faults.items() if fault.misses >= len(fault.met)}
+        unplayed = [slot for slot, (_wire, fault) in self.faults.items() if fault.misses >= len(fault.met)]
+        self.missed |= set(unplayed)
 
 
 class Late(OnTheWire):
@@ -185,7 +185,7 @@ class Late(OnTheWire):
     def strike(self):
         """Cancel when the request is under way."""
         self.missed = set(self.slots) - set(self.wait(self.met, STEP))
-        together([slot for slot in self.slots if slot.can_wish_cancel()], self._cancel)
+        together(self.slots, self._cancel)
         time.sleep(self.chance.uniform(0.2, 2))
 
     def _cancel(self, slot):

@@ -7,8 +7,8 @@
         wire.mend()
 
 A connection carries one exchange: a request, read to its end, and an answer, read to its end. Whose bytes a
-fault spoils is the wire's choice: the "answer" on the way from Odoo to a provider and back, the "request" where
-the provider speaks to Odoo, as there the request is what Odoo reads. Loopback only.
+fault spoils is the wire's choice: the "answer" on the way from Odoo to a provider and back, the "request"
+where the provider speaks to Odoo, as there the request is what Odoo reads. Loopback only.
 """
 
 import contextlib
