@@ -1,7 +1,8 @@
 """The faults ring: real prefork servers behind their proxy, real terminals, and somebody who breaks things.
 
-Started by `./dev test --ring faults`. SERVIPAY_FAULT_SEED repeats a run; SERVIPAY_FAULT_RUNS says how many runs
-of cells the matrix makes (each cell once without it), SERVIPAY_FAULT_KILLS how many kills the kill test.
+Started by `./dev test --ring faults`. SERVIPAY_FAULT_SEED repeats a run; SERVIPAY_FAULT_RUNS says how many
+runs of cells the matrix makes (each cell once without it), SERVIPAY_FAULT_KILLS how many kills the kill test
+makes; with two nodes each cell is played once for a hundred of them.
 """
 
 import os

@@ -131,7 +131,8 @@ class Ledger:
             )
         self.rows(
             "UPDATE servipay_notification SET"
-            " next_attempt_at = now() at time zone 'utc' - interval '1 second' WHERE state IN ('received', 'failed')"
+            " next_attempt_at = now() at time zone 'utc' - interval '1 second'"
+            " WHERE state IN ('received', 'failed')"
         )
 
     def age_requests(self, hours=3):

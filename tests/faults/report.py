@@ -14,7 +14,10 @@ LETTERS = {
     "unknown": "U",
     "not begun": "N",
 }
-LEGEND = "A approved, D declined, C cancelled, F failed, R reversed, U unknown (on the manager's list), N not begun"
+LEGEND = (
+    "A approved, D declined, C cancelled, F failed, R reversed, N not begun,"
+    " U unknown, which is on the manager's list"
+)
 
 
 def lines(results):
@@ -59,4 +62,4 @@ def sums(every):
     )
     missed = sum(result.missed for result in every)
     longest = max((result.unheard for result in every), default=0)
-    yield f"  {missed} runs did not meet their fault; the longest that a till got no answer was {longest:.0f} s"
+    yield f"  {missed} runs did not meet their fault; a till got no answer for {longest:.0f} s at most"
