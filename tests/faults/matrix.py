@@ -9,7 +9,7 @@ import time
 from collections import defaultdict
 
 from matrix_shop import ONLINE, POS
-from troubles import BLOCKING_AT_ONCE, TROUBLES, together
+from troubles import TROUBLES, together
 
 PLACES = [(kind.provider, name) for kind, names in {**POS, **ONLINE}.items() for name in names]
 FINAL = ("approved", "declined", "cancelled", "failed", "reversed")
@@ -109,9 +109,9 @@ class Matrix:
         slots = [self.slots[place] for place in places]
         blocking = [slot for slot in slots if slot.blocking]
         others = [slot for slot in slots if not slot.blocking]
-        if not TROUBLES[fault].held:
+        step = TROUBLES[fault].at_once
+        if not step:
             return [slots] if slots else []
-        step = BLOCKING_AT_ONCE
         waves = [blocking[start : start + step] for start in range(0, len(blocking), step)] or [[]]
         waves[0] = others + waves[0]
         return [wave for wave in waves if wave]

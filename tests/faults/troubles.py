@@ -18,7 +18,6 @@ from tools import processes, servers
 
 QUICK, SLOW = 8, 40  # seconds at most that a fault is on; it ends as soon as it has had its effect
 STEP = 9  # seconds in which all of them should reach a step: a lock is waited for that long (LOCK_TIMEOUT)
-BLOCKING_AT_ONCE = 2  # HTTP workers
 JUMPS = (-72, -26, -1, 1, 3, 26, 72, 24 * 9)  # hours
 
 
@@ -31,7 +30,9 @@ def together(slots, work):
 class Trouble:
     """No fault: the row that shows that the others' failures are their own. chance: of this wave."""
 
-    held = False  # requests are held, so no more may be at it at once than there are workers
+    at_once = (
+        None  # requests that hold a worker: as many at once; what is to be asked meanwhile needs one, too
+    )
     longest = QUICK
 
     def __init__(self, shop, slots, chance):
@@ -155,7 +156,7 @@ class OnTheWire(Trouble):
 class Silent(OnTheWire):
     """A fault that takes its time."""
 
-    held, longest = True, SLOW
+    at_once, longest = 2, SLOW
 
 
 class Other(OnTheWire):
@@ -177,10 +178,25 @@ class Other(OnTheWire):
         self.missed |= set(unplayed)
 
 
-class Late(OnTheWire):
+class Held(OnTheWire):
+    """A fault of the very request that a slot is about, once: whatever else is on the wire passes."""
+
+    at_once = 2
+
+    def break_wires(self, name):
+        """Hold what is each slot's own."""
+        super().break_wires(name)
+        for _wire, fault in self.faults.values():
+            sharing = [slot for slot, (_other, own) in self.faults.items() if own is fault]
+            fault.picks = lambda request, fault=fault, sharing=sharing: any(
+                slot.is_mine(request) and not slot.is_met(fault) for slot in sharing
+            )
+
+
+class Late(Held):
     """The answer is held, somebody cancels, the answer comes."""
 
-    held = True
+    at_once = 1
 
     def strike(self):
         """Cancel when the request is under way."""
@@ -195,10 +211,8 @@ class Late(OnTheWire):
             self.errors.append((f"{slot}, cancel", f"{type(error).__name__}: {error}"))
 
 
-class Killed(OnTheWire):
+class Killed(Held):
     """kill -9 of both workers and the evented process, when all slots are at a step."""
-
-    held = True
 
     def strike(self):
         """Kill."""
@@ -271,6 +285,8 @@ class Recycled(Killed):
 
 class ClockJump(Killed):
     """The clock is set while requests are under way, and jobs run before the answers come."""
+
+    at_once = 1
 
     def strike(self):
         """Set the clock and let the jobs of that time run."""

@@ -19,6 +19,7 @@ import socket
 import struct
 import threading
 import time
+import urllib.parse
 from dataclasses import dataclass, field
 
 HOST = "127.0.0.1"
@@ -33,7 +34,8 @@ PAGE = b"<html><head><title>Service unavailable</title></head><body><h1>Oops</h1
 
 @dataclass
 class Fault:
-    """One fault of a wire. marker: only requests that hold these bytes meet it.
+    """One fault of a wire. marker: only requests that hold these bytes meet it; picks: a function that says
+    it of a request.
 
     met: the requests that met it, so far; gate: what is held goes on once it is set; misses: times that it
     could not be played, as there was nothing to play it with.
@@ -42,6 +44,7 @@ class Fault:
     name: str
     chance: random.Random
     marker: bytes = b""
+    picks: object = None
     met: list = field(default_factory=list)
     gate: threading.Event = field(default_factory=threading.Event)
     misses: int = 0
@@ -80,9 +83,9 @@ class Wire:
 
     # -- steering
 
-    def break_by(self, name, chance, marker=b""):
-        """Have a fault hit every exchange from now on (those with the marker); returns the Fault."""
-        fault = Fault(name, chance, marker)
+    def break_by(self, name, chance, marker=b"", picks=None):
+        """Have a fault hit every exchange from now on (those that it is for); returns the Fault."""
+        fault = Fault(name, chance, marker, picks)
         with self._lock:
             self._faults.append(fault)
         # who has read nothing yet cannot be chosen by a marker: then the exchange is cut off instead
@@ -156,8 +159,9 @@ class Wire:
 
     def _fault_for(self, request):
         with self._lock:
+            plain = urllib.parse.unquote_to_bytes(request)
             for fault in self._faults:
-                if fault.marker in request:
+                if fault.marker in plain and (fault.picks is None or fault.picks(request)):
                     fault.met.append(request)
                     return fault
         return None
