@@ -121,7 +121,7 @@ class Matrix:
         cells = {slot: (fault, slot.provider, slot.operation) for slot in slots}
         names = ", ".join(str(slot) for slot in slots)
         self.shop.new_customers()
-        together(slots, lambda slot: slot.begin(self._chance(number, cells[slot])))
+        together(slots, lambda slot: slot.begin(self._chance(number, cells[slot]), fault))
         together(slots, lambda slot: slot.prepare())
         trouble = TROUBLES[fault](self.shop, slots, self._chance(number, fault))
         trouble.play()

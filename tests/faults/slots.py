@@ -29,6 +29,7 @@ class Slot:
 
     provider, operation: its place in the table; shop: what all slots share; wire: between Odoo and the
     provider; hook: the wire on which the provider speaks to Odoo, None where it does not
+    keyed: the provider knows a request that it has had, and says so
     blocking: the request that acts waits for the provider, and holds one of the two HTTP workers
     chance, luck: of the run, for what people do and for what a fault does; number: id of the operation that
     is judged; unheard: seconds without any answer; acted: the call that acts was answered
@@ -36,20 +37,22 @@ class Slot:
 
     provider = ""
     blocking = False
+    keyed = True
 
     def __init__(self, shop, operation):
         self.shop, self.operation = shop, operation
         self.wire = self.hook = self.chance = self.luck = self.number = None
-        self.unheard, self.acted = 0, False
+        self.unheard, self.acted, self.fault = 0, False, ""
 
     def __str__(self):
         return f"{self.provider} {self.operation}"
 
     # -- the parts of a run
 
-    def begin(self, chance):
-        """Begin a run."""
-        self.chance, self.number, self.unheard, self.acted = chance, None, 0, False
+    def begin(self, chance, fault=""):
+        """Begin a run, in the row of a fault."""
+        self.fault, self.chance = fault, chance
+        self.number, self.unheard, self.acted = None, 0, False
         self.luck = random.Random(chance.getrandbits(64))
 
     def prepare(self):

@@ -64,9 +64,9 @@ class OnlineSlot(Slot):
         """What is sent to the platform is sent within the request that asks for it."""
         return self.operation in ("refund", "cancel", "inquiry")
 
-    def begin(self, chance):
+    def begin(self, chance, fault=""):
         """Begin a run."""
-        super().begin(chance)
+        super().begin(chance, fault)
         self.transaction, self.reference, self.way_back = 0, "", ""
         self.before = self._newest()[0]
 
@@ -158,8 +158,12 @@ class OnlineSlot(Slot):
 
     def act_refund(self):
         """Refund in the back office: the whole, or a part."""
-        part = [] if self.chance.random() < 0.5 else [round(AMOUNT * 0.4, 2)]
+        part = [round(AMOUNT * 0.4, 2)] if self.chance.random() < 0.5 and self.may_refund_part() else []
         self.shop.admin.call("payment.transaction", "action_refund", [self.transaction], *part)
+
+    def may_refund_part(self):
+        """Tell whether a part may be refunded under this fault."""
+        return True
 
     def act_cancel(self):
         """Give back what was reserved."""
@@ -290,6 +294,15 @@ class Ogone(OnlineSlot):
         _page, address = post(f"{url}/ncol/test/orderstandard_utf8.asp", self.fields)
         how = {"action": "pay", "choice": "ok", "card": "4111111111111111", "cn": "Claire Dubois", **choice}
         _page, self.way_back = post(address, how)
+
+    @property
+    def keyed(self):
+        """Only a payment has a number; a refund or void that comes twice is refused as one too many."""
+        return self.operation == "sale"
+
+    def may_refund_part(self):
+        """DirectLink has no key: a doubled request of a part is two refunds there, whatever Odoo does."""
+        return self.fault != "duplicate"
 
     def recover(self):
         """An hour passes at the platform: what was processed is done, and told."""

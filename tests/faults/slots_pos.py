@@ -13,9 +13,9 @@ class TillSlot(Slot):
         self.till, self.terminal = till, terminal
         self.key = ""
 
-    def begin(self, chance):
+    def begin(self, chance, fault=""):
         """Begin a run: a new key, a new amount."""
-        super().begin(chance)
+        super().begin(chance, fault)
         self.key, self.dialog = str(uuid.UUID(int=chance.getrandbits(128))), None
         self.amount = chance.randrange(100, 80000) / 100
         self.customer(self.operation)

@@ -143,6 +143,8 @@ def test_a_duplicate_arrives_twice(wire, provider):
     wire.break_by("duplicate", chance())
     assert ask(wire)[0].startswith(b"HTTP")
     assert provider.asked == [ASKED, ASKED]
+    assert ask(wire, FRAME)[0] == b"AE00210" * 2
+    assert provider.asked == [ASKED, ASKED, FRAME]
 
 
 def test_held_until_it_is_mended(wire, provider):

@@ -94,6 +94,7 @@ class Trouble:
             wire, marker = slot.place
             shared = [fault for other, fault in self.faults.values() if other is wire and not marker]
             fault = shared[0] if shared else wire.break_by(name, slot.luck, marker)
+            fault.first_only = fault.first_only or not slot.keyed
             self.faults[slot] = (wire, fault)
 
     def met(self, slot):
@@ -171,7 +172,7 @@ class Other(OnTheWire):
             together(fresh, lambda slot: slot.recover())
             done.update(fresh)
             self.shop.settle(fresh)
-            together(fresh, lambda slot: slot.begin(slot.chance))
+            together(fresh, lambda slot: slot.begin(slot.chance, slot.fault))
             together(fresh, lambda slot: slot.prepare())
         super().play()
         unplayed = [slot for slot, (_wire, fault) in self.faults.items() if fault.misses >= len(fault.met)]

@@ -37,14 +37,16 @@ class Fault:
     """One fault of a wire. marker: only requests that hold these bytes meet it; picks: a function that says
     it of a request.
 
+    first_only: of a request that arrived twice, the first answer comes back
     met: the requests that met it, so far; gate: what is held goes on once it is set; misses: times that it
-    could not be played, as there was nothing to play it with.
+    could not be played, as there was nothing to play it with
     """
 
     name: str
     chance: random.Random
     marker: bytes = b""
     picks: object = None
+    first_only: bool = False
     met: list = field(default_factory=list)
     gate: threading.Event = field(default_factory=threading.Event)
     misses: int = 0
@@ -295,17 +297,22 @@ class Exchange:
                 pass
 
     def _duplicate(self, fault):
-        """Two lines carry the same request, and one of the two answers comes back."""
-        twin = socket.create_connection((HOST, self.wire.target), timeout=LONGEST)
-        with twin:
-            self._connect()
-            self.server.sendall(self.request)
-            time.sleep(fault.chance.choice((0, 0.01, 0.1)))
+        """Something between repeats an HTTP request, and either answer comes back.
+
+        Nothing repeats the bytes of a raw connection: there the answer comes twice.
+        """
+        if b"HTTP/1." not in self.request.partition(b"\r\n")[0]:
+            return self.client.sendall(self._ask() * 2)
+        with socket.create_connection((HOST, self.wire.target), timeout=LONGEST) as twin:
+            answers = []
+            first = threading.Thread(target=lambda: answers.append(self._ask()), daemon=True)
+            first.start()
+            time.sleep(fault.chance.choice((0.005, 0.05, 0.5)))
             twin.sendall(self.request)
-            second = threading.Thread(target=read_message, args=(twin, self.client), daemon=True)
-            second.start()
-            self.client.sendall(self._hear())
-            second.join(5)
+            again = read_message(twin, self.client)
+            first.join(LONGEST)
+            answers.append(again)
+        return self.client.sendall(answers[0] if fault.first_only else fault.chance.choice(answers))
 
     def _held(self, fault):
         """The request arrives; its answer waits for the gate."""
