@@ -25,13 +25,10 @@ ONLINE = {
     Ogone: ("sale", "refund", "cancel", "inquiry", "notification"),
 }
 FIRST_VIVA = 16000010
-JOBS = {  # scheduled jobs that may settle something
-    "paypercloud_servipay": ("cron_settle", "cron_notifications"),
-    "payment_paybox": ("cron_pending",),
-    "payment_ogone": ("cron_pending",),
-}
+JOBS = (("paypercloud_servipay", "cron_settle"), ("paypercloud_servipay", "cron_notifications"))
+HOURLY = (("payment_paybox", "cron_pending"), ("payment_ogone", "cron_pending"))
 MOST_SETTLING = 5  # rounds of jobs until nothing changes
-AGED = 2  # rounds after which everything is old
+AGED = 1  # rounds after which everything is old
 PAYPERCLOUD_SECONDS = 4  # that it may take to answer: its default of 30 would make every silence as long
 VIVA = {  # what its simulator lets in
     "merchant_id": "bdf4c6b3-c26d-4046-b5df-5c443ec39d09",
@@ -288,17 +285,11 @@ class Shop:
         self.hall.call("reset")
         self.viva.call("reset")
 
-    def run_jobs(self):
+    def run_jobs(self, jobs=JOBS):
         """Run the jobs that may settle something, once, as the administrator does."""
-        for job in self._jobs():
-            self.admin.call("ir.cron", "method_direct_trigger", [job])
-
-    def _jobs(self):
-        if not hasattr(self, "_job_ids"):
-            query = "SELECT res_id FROM ir_model_data WHERE model = 'ir.cron' AND module = %s AND name = %s"
-            names = [(addon, name) for addon, found in JOBS.items() for name in found]
-            self._job_ids = [self.ledger.rows(query, *name)[0][0] for name in names]
-        return self._job_ids
+        query = "SELECT res_id FROM ir_model_data WHERE model = 'ir.cron' AND module = %s AND name = %s"
+        for job in jobs:
+            self.admin.call("ir.cron", "method_direct_trigger", [self.ledger.rows(query, *job)[0][0]])
 
     def settle(self, slots):
         """Let time pass and jobs run until nothing changes any more."""
@@ -313,7 +304,7 @@ class Shop:
             self.ledger.make_due([row["id"] for row in rows if row], hours=3 if old else 0)
             if old:
                 self.ledger.age_requests()
-            self.run_jobs()
+            self.run_jobs((*JOBS, *HOURLY) if old else JOBS)
 
     def tidy_up(self, slots):
         """Let a manager decide what is on the list, by the provider's books, so that terminals are free."""

@@ -155,6 +155,15 @@ def test_held_until_it_is_mended(wire, provider):
     assert time.monotonic() - began > 0.4
 
 
+def test_delayed_until_it_is_mended(wire, provider):
+    fault = wire.break_by("delayed", chance())
+    assert ask(wire, seconds=0.3) == (b"", "silence")
+    assert not provider.asked
+    wire.mend(fault)
+    time.sleep(0.3)
+    assert provider.asked == [ASKED]
+
+
 def test_the_answer_for_another(wire):
     first = ask(wire, ASKED)[0]
     fault = wire.break_by("other", chance())

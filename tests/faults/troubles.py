@@ -285,9 +285,17 @@ class Recycled(Killed):
 
 
 class ClockJump(Killed):
-    """The clock is set while requests are under way, and jobs run before the answers come."""
+    """The clock is set while requests are under way, and jobs run before the answers come.
+
+    By chance requests have not arrived yet: then the provider knows of nothing when it is asked.
+    """
 
     at_once = 1
+
+    def play(self):
+        """Choose what is on its way while the clock jumps: a request, or its answer."""
+        self.name = self.chance.choice(("held", "delayed"))
+        super().play()
 
     def strike(self):
         """Set the clock and let the jobs of that time run."""

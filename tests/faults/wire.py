@@ -320,11 +320,13 @@ class Exchange:
         fault.gate.wait(LONGEST)
         self.client.sendall(answer)
 
-    def _late(self, fault):
-        if self.wire.spoils == "answer":
-            return self._held(fault)
+    def _delayed(self, fault):
+        """The request waits for the gate before it arrives."""
         fault.gate.wait(LONGEST)
-        return self.client.sendall(self._ask())
+        self.client.sendall(self._ask())
+
+    def _late(self, fault):
+        return self._held(fault) if self.wire.spoils == "answer" else self._delayed(fault)
 
     # -- faults of one message
 
