@@ -29,6 +29,7 @@ class Slot:
 
     provider, operation: its place in the table; shop: what all slots share; wire: between Odoo and the
     provider; hook: the wire on which the provider speaks to Odoo, None where it does not
+    ends_by_itself: its end does not depend on what comes after the fault
     keyed: the provider knows a request that it has had, and says so
     blocking: the request that acts waits for the provider, and holds one of the two HTTP workers
     chance, luck: of the run, for what people do and for what a fault does; number: id of the operation that
@@ -99,6 +100,11 @@ class Slot:
     def is_over(self):
         """Tell whether the fault has had its effect, so that nothing more is to be waited for."""
         return self.state not in ("", *IN_FLIGHT)
+
+    @property
+    def ends_by_itself(self):
+        """An inquiry may find nothing; a message is sent again later."""
+        return self.operation not in ("inquiry", "notification")
 
     def is_mine(self, request):
         """Tell whether a request on the wire (bytes) is the one that the fault is to hit."""

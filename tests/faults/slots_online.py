@@ -239,6 +239,11 @@ class Paybox(OnlineSlot):
         if self.operation not in self.movement:
             self.fields = self.open_page()
 
+    @property
+    def ends_by_itself(self):
+        """What is paid waits for the inquiry that confirms it."""
+        return super().ends_by_itself and self.operation != "sale"
+
     def act_sale(self):
         """Pay: the inquiry that confirms it is hit."""
         self.pay()

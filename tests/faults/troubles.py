@@ -16,7 +16,7 @@ from slots import FAILURES, PATIENCE, until
 
 from tools import processes, servers
 
-QUICK, SLOW = 8, 40  # seconds at most that a fault is on; it ends as soon as it has had its effect
+LONGEST = 40  # seconds at most that a fault is on; it ends as soon as it has had its effect
 STEP = 9  # seconds in which all of them should reach a step: a lock is waited for that long (LOCK_TIMEOUT)
 JUMPS = (-72, -26, -1, 1, 3, 26, 72, 24 * 9)  # hours
 
@@ -33,7 +33,6 @@ class Trouble:
     at_once = (
         None  # requests that hold a worker: as many at once; what is to be asked meanwhile needs one, too
     )
-    longest = QUICK
 
     def __init__(self, shop, slots, chance):
         self.shop, self.slots, self.chance = shop, slots, chance
@@ -51,7 +50,7 @@ class Trouble:
 
     def strike(self):
         """Wait until it has had its effect, or its time is over."""
-        self.wait(lambda slot: slot.is_over(), self.longest)
+        self.wait(lambda slot: slot.acted and (slot.is_over() or not slot.ends_by_itself), LONGEST)
 
     # -- parts
 
@@ -76,9 +75,9 @@ class Trouble:
     def _act(self, slot):
         try:
             slot.act()
-            slot.acted = True
         except FAILURES as error:  # a browser that gets no answer: what counts is what becomes of the money
             self.errors.append((str(slot), f"{type(error).__name__}: {error}"))
+        slot.acted = True
 
     def wait(self, check, seconds):
         """Wait until a check holds for every slot, at most so long; returns the slots for which it holds."""
@@ -149,15 +148,20 @@ class OnTheWire(Trouble):
 
     def strike(self):
         """Wait until it was met and has had its effect."""
-        self.wait(lambda slot: slot.is_over(), self.longest)
-        if self.name not in ("refuse", "asleep"):  # nothing can be read of who was refused
-            self.missed = {slot for slot in self.slots if not self.met(slot)}
+        self.missed = set(self.slots) - set(self.wait(self.is_through, LONGEST))
+        self.missed -= {slot for slot in self.missed if self.met(slot)}
+        time.sleep(self.chance.uniform(0, 1))
+
+    def is_through(self, slot):
+        """Tell whether this slot has met the fault, and got over it where it can while the fault is on."""
+        met = self.met(slot) or self.name == "refuse"  # nothing can be read of who was refused
+        return slot.acted and met and (slot.is_over() or not slot.ends_by_itself)
 
 
 class Silent(OnTheWire):
     """A fault that takes its time."""
 
-    at_once, longest = 2, SLOW
+    at_once = 2
 
 
 class Other(OnTheWire):

@@ -20,6 +20,7 @@ import struct
 import threading
 import time
 import urllib.parse
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 HOST = "127.0.0.1"
@@ -303,16 +304,21 @@ class Exchange:
         """
         if b"HTTP/1." not in self.request.partition(b"\r\n")[0]:
             return self.client.sendall(self._ask() * 2)
+        if fault.first_only:
+            answer = self._ask()
+            self._repeated(0)
+            return self.client.sendall(answer)
+        with ThreadPoolExecutor(1) as pool:
+            again = pool.submit(self._repeated, fault.chance.choice((0, 0.01, 0.5)))
+            answers = self._ask(), again.result()
+        return self.client.sendall(fault.chance.choice(answers))
+
+    def _repeated(self, pause):
+        """Send the same request on a second line; returns its answer."""
+        time.sleep(pause)
         with socket.create_connection((HOST, self.wire.target), timeout=LONGEST) as twin:
-            answers = []
-            first = threading.Thread(target=lambda: answers.append(self._ask()), daemon=True)
-            first.start()
-            time.sleep(fault.chance.choice((0.005, 0.05, 0.5)))
             twin.sendall(self.request)
-            again = read_message(twin, self.client)
-            first.join(LONGEST)
-            answers.append(again)
-        return self.client.sendall(answers[0] if fault.first_only else fault.chance.choice(answers))
+            return read_message(twin, self.client)
 
     def _held(self, fault):
         """The request arrives; its answer waits for the gate."""
