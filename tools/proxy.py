@@ -2,12 +2,14 @@
 
 It is what an integrator's nginx does (architecture 5), for the faults ring and the benchmarks on this
 machine only. Every connection carries one request (it adds `Connection: close`), but for a websocket, whose
-bytes are passed on both ways for as long as both sides like.
+bytes are passed on both ways for as long as both sides like. Several nodes get requests in turn, whoever
+asks; one that takes no connection is passed over.
 
-    python tools/proxy.py PORT HTTP_PORT EVENTED_PORT
+    python tools/proxy.py PORT HTTP_PORT EVENTED_PORT [HTTP_PORT EVENTED_PORT ...]
 """
 
 import contextlib
+import itertools
 import socket
 import sys
 import threading
@@ -67,10 +69,14 @@ def pump(source, target):
 
 
 class Proxy:
-    """Listens on port and passes on to http_port and evented_port, all of the loopback interface."""
+    """Listens on port and passes on to the nodes' HTTP and evented ports, all of the loopback interface.
 
-    def __init__(self, port, http_port, evented_port):
-        self.http_port, self.evented_port = http_port, evented_port
+    ports: of one node after the other, first HTTP, then evented.
+    """
+
+    def __init__(self, port, *ports):
+        self.nodes = [*zip(ports[::2], ports[1::2], strict=True)]
+        self._turns = itertools.count()
         self.listener = socket.create_server((HOST, port), backlog=512)
         self.port = self.listener.getsockname()[1]
 
@@ -93,15 +99,22 @@ class Proxy:
             head, rest = read_head(connection)
             if not head:
                 return
-            target = self.evented_port if is_evented(head) else self.http_port
-            try:
-                server = socket.create_connection((HOST, target), timeout=CONNECT_SECONDS)
-            except OSError:
+            server = self._reach(is_evented(head))
+            if server is None:
                 connection.sendall(
                     b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
                 )
                 return
             self._splice(connection, server, rewrite(head, client, self.port) + rest)
+
+    def _reach(self, evented):
+        """Return a connection to the node whose turn it is, or to the next that takes one; None without."""
+        first = next(self._turns)
+        for number in range(len(self.nodes)):
+            port = self.nodes[(first + number) % len(self.nodes)][evented]
+            with contextlib.suppress(OSError):
+                return socket.create_connection((HOST, port), timeout=CONNECT_SECONDS)
+        return None
 
     @staticmethod
     def _splice(connection, server, first):
@@ -119,4 +132,4 @@ class Proxy:
 
 
 if __name__ == "__main__":
-    Proxy(*map(int, sys.argv[1:4])).serve()
+    Proxy(*map(int, sys.argv[1:])).serve()

@@ -76,23 +76,32 @@ class RunningSuite:
     """The suite on a copy of its template. Attributes: context, database (name), server, simulators, url.
 
     workers: 0 threaded, else prefork behind the proxy. cron_threads: scheduled jobs run when it is not 0.
-    simulator_arguments: {addon: more words of its simulator's command line}.
+    simulator_arguments: {addon: more words of its simulator's command line}. nodes: prefork servers on this
+    one database and one data directory, behind one address; server is the first of them.
     """
 
     def __init__(
-        self, context, purpose="e2e", workers=0, cron_threads=0, simulator_arguments=None, **configuration
+        self,
+        context,
+        purpose="e2e",
+        workers=0,
+        cron_threads=0,
+        simulator_arguments=None,
+        nodes=1,
+        **configuration,
     ):
         self.context, self.purpose, self.simulator_arguments = context, purpose, simulator_arguments
         self.options = {"workers": workers, "cron_threads": cron_threads, **configuration}
-        self.database, self.server = None, None
+        self.database, self.server, self.front = None, None, None
+        self.nodes, self._node_count = [], nodes
         self.simulators = {}
         self._started = []
         self._users = {}
 
     @property
     def url(self):
-        """The address of the server."""
-        return self.server.url
+        """The address of the server; of the proxy before all nodes, when there are several."""
+        return (self.front or self.server).url
 
     def start(self):
         """Make the database and start everything. Returns itself."""
@@ -102,24 +111,32 @@ class RunningSuite:
                 self.context, self._started, arguments=self.simulator_arguments
             )
             demo.fill(self.context, self.database, self.simulators)
-            self.server = servers.OdooServer(
-                self.context, self.database, self.purpose, **self.options
-            ).start()
+            self._start_nodes()
         except BaseException:
             self.stop()
             raise
         return self
 
+    def _start_nodes(self):
+        for number in range(self._node_count):
+            name = f"{self.purpose}-{number + 1}" if number else self.purpose
+            node = servers.OdooServer(self.context, self.database, name, **self.options)
+            self.nodes.append(node)
+            node.start()
+        self.server = self.nodes[0]
+        if len(self.nodes) > 1:
+            self.front = servers.Front(self.context, self.purpose, self.nodes).start()
+
     def stop(self):
         """End everything and drop the database."""
-        if self.server:
-            self.server.stop()
+        for server in filter(None, (self.front, *self.nodes)):
+            server.stop()
         for simulator in reversed(self._started):
             simulator.stop()
         if self.database:
             self.context.drop(self.database)
-        self.server = self.database = None
-        self._started = []
+        self.server = self.database = self.front = None
+        self._started, self.nodes = [], []
 
     def user(self, login):
         """Return the User with a log-in (logged in once)."""

@@ -109,6 +109,38 @@ class OdooServer:
         self.stop()
 
 
+class Front:
+    """One address before several prefork nodes, which get requests in turn: no sticky sessions."""
+
+    def __init__(self, context, name, nodes):
+        self.context, self.name, self.nodes = context, f"{name}-front", list(nodes)
+        self.port, self.process = odoo.free_port(), None
+
+    @property
+    def url(self):
+        """The address people use."""
+        return f"http://{odoo.HOST}:{self.port}"
+
+    def start(self):
+        """Start it and wait until somebody behind it answers. Returns itself."""
+        ports = [port for node in self.nodes for port in (node.http_port, node.gevent_port)]
+        command = [self.context.python, PROXY, self.port, *ports]
+        log = self.context.logs / f"{self.name}.log"
+        self.process = processes.Process(self.name, command, log, self.context.state)
+        try:
+            wait_until(lambda: healthy(self.port), START_SECONDS, "The proxy", self.process)
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def stop(self):
+        """End it."""
+        if self.process:
+            self.process.stop()
+            self.process = None
+
+
 class Simulator:
     """An addon's simulator (architecture 8), run as a program with the series' Python."""
 

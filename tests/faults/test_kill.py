@@ -16,7 +16,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from conftest import RUNS
+from conftest import KILLS
 
 from tools import processes, servers
 
@@ -233,15 +233,15 @@ def test_kill_at_every_step(suite, floor, seed, report):
     """Nothing is lost, charged twice, or called paid without a charge."""
     books = Books()
     report(
-        f"kill -9 of the evented process, Caisse-AP: seed {seed}, {RUNS} kills, {len(floor.tills)} terminals"
+        f"kill -9 of the evented process, Caisse-AP: seed {seed}, {KILLS} kills, {len(floor.tills)} terminals"
     )
     try:
-        for number in range(RUNS):
+        for number in range(KILLS):
             step = STEPS[number % len(STEPS)]
             chance = random.Random(f"{seed} {number}")
             books.enter(step, Round(suite, floor, chance, step).run())
     finally:
         for line in books.table():
             report(line)
-    assert books.total("kills") == RUNS
+    assert books.total("kills") == KILLS
     assert (books.total("lost"), books.total("twice"), books.total("invented")) == (0, 0, 0)

@@ -137,6 +137,27 @@ def test_a_server_that_is_down_is_a_bad_gateway():
         running.close()
 
 
+def test_nodes_take_turns_and_a_dead_one_is_passed_over():
+    alive = [serve(name) for name in (b"first", b"second")]
+    ports = [server.server_address[1] for server in alive]
+    running = proxy.Proxy(0, ports[0], odoo.free_port(), ports[1], odoo.free_port())
+    threading.Thread(target=running.serve, daemon=True).start()
+
+    def names(count):
+        answers = [ask(running.port, b"GET / HTTP/1.1\r\n\r\n") for _number in range(count)]
+        return {answer.partition(b"\r\n\r\n")[2].split(b"\n")[0] for answer in answers}
+
+    try:
+        assert names(4) == {b"first", b"second"}
+        alive[0].shutdown()
+        alive[0].server_close()
+        assert names(4) == {b"second"}
+    finally:
+        running.close()
+        alive[1].shutdown()
+        alive[1].server_close()
+
+
 def test_an_endless_head_is_cut_off(through):
     assert ask(through.port, b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 20_000) == b""
 
