@@ -1,9 +1,7 @@
 """What the browser tests of Ogone share: the platform, and its customer on the page."""
 
 import pytest
-from shop import Platform
-
-PAGE = "Valider le paiement"
+from shop import Platform, payer
 
 
 @pytest.fixture
@@ -20,21 +18,7 @@ def platform(suite):
 @pytest.fixture
 def customer(page, shop, login):
     """A function that takes the portal customer from an invoice to the payment page; returns the page."""
-    login(page, "portal")
-
-    def to_the_page(invoice, submit=True):
-        shop.pay(page, invoice, "ogone", submit)
-        if submit:
-            page.get_by_text(PAGE).wait_for()
-        return page
-
-    return to_the_page
-
-
-def choose(page, choice):
-    """Let the bank answer: "ok", an error's number, a status."""
-    page.select_option("#choice", choice)
-    page.get_by_text(PAGE).click()
+    return payer(page, shop, login, "ogone")
 
 
 def orders(platform, reference):

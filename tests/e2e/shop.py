@@ -4,6 +4,8 @@ import json
 import re
 import urllib.request
 
+PAGE = "Valider le paiement"  # the button of the simulators' payment pages
+
 
 class Platform:
     """Steers a provider's simulator, as the platform's people would."""
@@ -114,6 +116,25 @@ def choose_provider(page, code, kind="payment_method"):
     # the dialogue fades in
     page.locator("button[name=o_payment_submit_button]:visible").first.wait_for()
     option.check(force=True)
+
+
+def payer(page, shop, login, code):
+    """Return a function that takes the portal's customer from an invoice to the page of a provider."""
+    login(page, "portal")
+
+    def to_the_page(invoice, submit=True):
+        shop.pay(page, invoice, code, submit)
+        if submit:
+            page.get_by_text(PAGE).wait_for()
+        return page
+
+    return to_the_page
+
+
+def choose(page, choice):
+    """Let the bank answer: "ok", "pending", "timeout", a code of the platform."""
+    page.select_option("#choice", choice)
+    page.get_by_text(PAGE).click()
 
 
 def back(page, suite):

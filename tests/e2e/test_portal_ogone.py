@@ -3,8 +3,8 @@
 No scheduled job runs here: what happens, happens through the page, the feedback and the browser."""
 
 import ogone_shop
-from ogone_shop import PAGE, choose, operation_of, orders, shop_waits
-from shop import back, check_journal
+from ogone_shop import operation_of, orders, shop_waits
+from shop import PAGE, back, check_journal, choose
 
 customer, platform = ogone_shop.customer, ogone_shop.platform
 

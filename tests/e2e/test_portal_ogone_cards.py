@@ -2,8 +2,8 @@
 
 import ogone_shop
 import pytest
-from ogone_shop import choose, operation_of, orders, shop_waits
-from shop import back
+from ogone_shop import operation_of, orders, shop_waits
+from shop import back, choose
 
 customer, platform = ogone_shop.customer, ogone_shop.platform
 

@@ -5,9 +5,7 @@ No scheduled job runs here: what happens, happens through the page, the notifica
 import re
 
 import pytest
-from shop import Platform, back, check_journal, choose_provider
-
-PAGE = "Valider le paiement"
+from shop import PAGE, Platform, back, check_journal, choose, choose_provider, payer
 
 
 class Books(Platform):
@@ -31,21 +29,7 @@ def platform(suite):
 @pytest.fixture
 def customer(page, shop, login):
     """A function that takes the portal customer from an invoice to the payment page; returns the page."""
-    login(page, "portal")
-
-    def to_the_page(invoice, submit=True):
-        shop.pay(page, invoice, "paybox", submit)
-        if submit:
-            page.get_by_text(PAGE).wait_for()
-        return page
-
-    return to_the_page
-
-
-def choose(page, choice):
-    """Let the bank answer: "ok", "51", "pending", "timeout"."""
-    page.select_option("#choice", choice)
-    page.get_by_text(PAGE).click()
+    return payer(page, shop, login, "paybox")
 
 
 def test_paid(customer, shop, suite, platform, screenshot):
