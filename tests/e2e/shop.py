@@ -113,9 +113,14 @@ def choose_provider(page, code, kind="payment_method"):
     radio = f"input[name=o_payment_radio][data-payment-option-type={kind}]"
     option = page.locator(f"{radio}[data-provider-code={code}]").first
     option.wait_for(state="attached")
-    # the dialogue fades in
     page.locator("button[name=o_payment_submit_button]:visible").first.wait_for()
-    option.check(force=True)
+    # the dialogue fades in: a click on a busy machine may hit where the button was
+    for _click in range(10):
+        option.click(force=True)
+        if option.is_checked():
+            return
+        page.wait_for_timeout(300)
+    raise AssertionError(f"{code} cannot be chosen")
 
 
 def payer(page, shop, login, code):
