@@ -171,5 +171,8 @@ class TestAbort(VivaCase):
         wait = operation._pulse()[1]
         self.assertLessEqual(wait, 2)
         operation.write({"inquiry_count": 30})
+        self.env.flush_all()
+        before = fields.Datetime.now()
         operation._inquire()
-        self.assertTrue(2 < operation._pulse()[1] <= 4)
+        self.assertGreaterEqual(operation.next_inquiry_at - before, timedelta(seconds=4))
+        self.assertLessEqual(operation._pulse()[1], 4)

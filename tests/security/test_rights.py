@@ -3,7 +3,7 @@
 import pytest
 from people import ACCESS, PUBLIC, outcome
 from rights import FIELDS, RIGHTS, STAFF
-from watch import money, settle
+from watch import HAS_TABLE, money, settle
 
 EVERYBODY = (*STAFF, "portal", PUBLIC)
 EXPIRED = "odoo.http.SessionExpiredException"
@@ -18,7 +18,7 @@ def fields(suite):
     rows = suite.sql(
         "SELECT DISTINCT f.model, f.name FROM ir_model_fields f JOIN ir_model m ON m.id = f.model_id"
         " JOIN ir_model_data d ON d.model = 'ir.model.fields' AND d.res_id = f.id"
-        f" WHERE d.module IN {addons} AND NOT m.abstract AND f.name NOT IN ('id', 'display_name', 'code')"
+        f" WHERE d.module IN {addons} AND {HAS_TABLE} AND f.name NOT IN ('id', 'display_name', 'code')"
     )
     found = {}
     for model, name in rows:

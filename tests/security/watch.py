@@ -7,7 +7,7 @@ TABLES = {
     "servipay_operation_total": "id, amount, count",
     "servipay_terminal": "id, name, pid, active",
     "payment_transaction": "id, state, amount, provider_reference",
-    "account_payment": "id, state, amount",
+    "account_payment": "id, amount, move_id",  # its state is the move's in 17.0
     "account_move": "id, state, payment_state, amount_residual",
     "pos_payment": "id, amount, servipay_operation_id",
     "pos_session": "id, state",
@@ -16,6 +16,10 @@ TABLES = {
 }
 # what is verified counts; what was refused is kept for a look and may grow
 INBOX = "SELECT count(*), md5(string_agg(dedupe_key || state, ',' ORDER BY id)) FROM servipay_notification"
+# of a model m; only 19.0 notes which models are abstract
+HAS_TABLE = (
+    "EXISTS (SELECT FROM information_schema.tables WHERE table_name::text = replace(m.model, '.', '_'))"
+)
 BAD = (" ERROR ", " CRITICAL ", "Traceback (most recent")
 
 
