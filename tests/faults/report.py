@@ -60,6 +60,9 @@ def sums(every):
         f" approved without a charge {sum(result.invented for result in every)}"
         f" of {len(every)} runs"
     )
+    broken = sum(bool(result.broken) for result in every)
+    if broken:
+        yield f"  {broken} runs could not be played"
     missed = sum(result.missed for result in every)
     longest = max((result.unheard for result in every), default=0)
     yield f"  {missed} runs did not meet their fault; a till got no answer for {longest:.0f} s at most"
