@@ -22,16 +22,14 @@ NO_PLACE = {
     ("Caisse-AP", "notification"): "a terminal says nothing by itself: it answers the till that connects",
     ("PayperCloud", "notification"): "the API that is assumed has no messages: Odoo asks for the status",
 }
-# (provider, operation, fault) that means nothing, and why; "*" is any
+# (provider, operation, fault) that means nothing, and why
 _PRESS_RED = "no message of the protocol cancels: only the terminal's red button does, nothing is on the wire"
 NO_CELL = {
-    **{
-        ("Caisse-AP", "cancel", fault): _PRESS_RED
-        for fault in (
-            *("refused", "silence", "slow drip", "split", "reset", "garbage", "oversize", "duplicate"),
-            *("other answer", "killed before send"),
-        )
-    },
+    ("Caisse-AP", "cancel", fault): _PRESS_RED
+    for fault in (
+        *("refused", "silence", "slow drip", "split", "reset", "garbage", "oversize", "duplicate"),
+        *("other answer", "killed before send"),
+    )
 }
 
 
@@ -126,25 +124,35 @@ class Matrix:
         cells = {slot: (fault, slot.provider, slot.operation) for slot in slots}
         names = ", ".join(str(slot) for slot in slots)
         self.shop.new_customers()
-        together(slots, lambda slot: slot.begin(self._chance(number, cells[slot]), fault))
-        slots = self._prepared(slots, cells)
-        trouble = TROUBLES[fault](self.shop, slots, self._chance(number, fault))
-        trouble.play()
-        together(slots, lambda slot: slot.recover())
-        self.shop.settle(slots)
-        for slot in slots:
-            self._judge(cells[slot], slot, slot in trouble.missed)
+        # a cell's chance is its own, whichever wave it is in
+        own = number.partition(" ")[0]
+        together(slots, lambda slot: slot.begin(self._chance(own, cells[slot]), fault))
+        ready = self._prepared(slots, cells)
+        trouble = TROUBLES[fault](self.shop, ready, self._chance(number, fault))
+        broken = self._see_through(trouble)
+        self.shop.settle(ready)
+        for slot in ready:
+            self._judge(cells[slot], slot, slot in trouble.missed, broken)
         self.shop.tidy_up(slots)
         if fault == "no fault":
-            self.shop.warm.update(slots)
+            self.shop.warm.update(ready)
         took = time.monotonic() - began
         self.log(f"{took:5.0f} s  {fault}, round and wave {number}: {names}; {trouble.errors or 'no error'}")
-        missed = sorted(map(str, trouble.missed))
-        if missed:
-            self.log(f"         not met: {', '.join(missed)}")
+        if trouble.missed:
+            self.log(f"         not met: {', '.join(sorted(map(str, trouble.missed)))}")
+
+    @staticmethod
+    def _see_through(trouble):
+        """Play a trouble and let everybody recover; returns what did not go as it should, "" for nothing."""
+        try:
+            trouble.play()
+            together(trouble.slots, lambda slot: slot.recover())
+        except AssertionError as error:
+            return f"under the fault: {error}"
+        return ""
 
     def _chance(self, number, what):
-        return random.Random(f"{self.seed} {number.partition(' ')[0]} {what}")
+        return random.Random(f"{self.seed} {number} {what}")
 
     def _prepared(self, slots, cells):
         """Prepare all; who cannot be is judged at once, and left out."""
