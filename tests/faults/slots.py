@@ -103,7 +103,7 @@ class Slot:
 
     @property
     def ends_by_itself(self):
-        """An inquiry may find nothing, a message is sent again, a cancelled payment waits for its customer."""
+        """An inquiry may find nothing, a message is sent again, who cancels waits for the customer."""
         return self.operation not in ("inquiry", "notification", "cancel")
 
     def is_mine(self, request):
