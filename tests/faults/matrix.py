@@ -9,6 +9,7 @@ import time
 from collections import defaultdict
 
 from matrix_shop import ONLINE, POS
+from slots import FAILURES
 from troubles import TROUBLES, together
 
 PLACES = [(kind.provider, name) for kind, names in {**POS, **ONLINE}.items() for name in names]
@@ -21,16 +22,14 @@ NO_PLACE = {
     ("Caisse-AP", "notification"): "a terminal says nothing by itself: it answers the till that connects",
     ("PayperCloud", "notification"): "the API that is assumed has no messages: Odoo asks for the status",
 }
-# (provider, operation, fault) that means nothing, and why; "*" is any
+# (provider, operation, fault) that means nothing, and why
 _PRESS_RED = "no message of the protocol cancels: only the terminal's red button does, nothing is on the wire"
 NO_CELL = {
-    **{
-        ("Caisse-AP", "cancel", fault): _PRESS_RED
-        for fault in (
-            *("refused", "silence", "slow drip", "split", "reset", "garbage", "oversize", "duplicate"),
-            *("other answer", "killed before send"),
-        )
-    },
+    ("Caisse-AP", "cancel", fault): _PRESS_RED
+    for fault in (
+        *("refused", "silence", "slow drip", "split", "reset", "garbage", "oversize", "duplicate"),
+        *("other answer", "killed before send"),
+    )
 }
 
 
@@ -49,11 +48,14 @@ def identify(cell):
 
 
 class Result:
-    """How one run of a cell ended. state: of the operation; moved: by the provider's books."""
+    """How one run of a cell ended. state: of the operation; moved: by the provider's books.
 
-    def __init__(self, cell, state, moved, row, missed=False, unheard=0):
+    missed: the fault was not met; unheard: seconds without an answer; broken: why it could not be played
+    """
+
+    def __init__(self, cell, state, moved, row, missed=False, unheard=0, broken=""):
         self.cell, self.state, self.moved, self.row = cell, state, moved, row
-        self.missed, self.unheard = missed, unheard
+        self.missed, self.unheard, self.broken = missed, unheard, broken
 
     @property
     def lost(self):
@@ -72,14 +74,15 @@ class Result:
 
     @property
     def wrong(self):
-        """Any of the three."""
-        return self.lost or self.twice or self.invented
+        """Any of the three, or not played at all."""
+        return bool(self.lost or self.twice or self.invented or self.broken)
 
     def words(self):
         """Say what was wrong."""
-        kinds = [name for name in ("lost", "twice", "invented") if getattr(self, name)]
-        facts = {name: self.row.get(name) for name in ("name", "state", "reason", "detail", "contradicted")}
-        return f"{identify(self.cell)}: {', '.join(kinds)}; money moved {self.moved} times; {facts}"
+        kinds = [name for name in ("lost", "twice", "invented", "broken") if getattr(self, name)]
+        names = ("name", "state", "reason", "detail", "contradicted")
+        facts = ", ".join(f"{name} {self.row[name]}" for name in names if self.row.get(name))
+        return f"{identify(self.cell)}: {', '.join(kinds)}; moved {self.moved} times; {facts} {self.broken}"
 
 
 class Matrix:
@@ -121,33 +124,60 @@ class Matrix:
         cells = {slot: (fault, slot.provider, slot.operation) for slot in slots}
         names = ", ".join(str(slot) for slot in slots)
         self.shop.new_customers()
-        together(slots, lambda slot: slot.begin(self._chance(number, cells[slot]), fault))
-        together(slots, lambda slot: slot.prepare())
-        trouble = TROUBLES[fault](self.shop, slots, self._chance(number, fault))
-        trouble.play()
-        together(slots, lambda slot: slot.recover())
-        self.shop.settle(slots)
-        for slot in slots:
-            self._judge(cells[slot], slot, trouble)
+        # a cell's chance is its own, whichever wave it is in
+        own = number.partition(" ")[0]
+        together(slots, lambda slot: slot.begin(self._chance(own, cells[slot]), fault))
+        ready = self._prepared(slots, cells)
+        trouble = TROUBLES[fault](self.shop, ready, self._chance(number, fault))
+        broken = self._see_through(trouble)
+        self.shop.settle(ready)
+        for slot in ready:
+            self._judge(cells[slot], slot, slot in trouble.missed, broken)
         self.shop.tidy_up(slots)
         if fault == "no fault":
-            self.shop.warm.update(slots)
+            self.shop.warm.update(ready)
         took = time.monotonic() - began
         self.log(f"{took:5.0f} s  {fault}, round and wave {number}: {names}; {trouble.errors or 'no error'}")
-        missed = sorted(map(str, trouble.missed))
-        if missed:
-            self.log(f"         not met: {', '.join(missed)}")
+        if trouble.missed:
+            self.log(f"         not met: {', '.join(sorted(map(str, trouble.missed)))}")
+
+    @staticmethod
+    def _see_through(trouble):
+        """Play a trouble and let everybody recover; returns what did not go as it should, "" for nothing."""
+        try:
+            trouble.play()
+            together(trouble.slots, lambda slot: slot.recover())
+        except AssertionError as error:
+            return f"under the fault: {error}"
+        return ""
 
     def _chance(self, number, what):
-        return random.Random(f"{self.seed} {number.partition(' ')[0]} {what}")
+        return random.Random(f"{self.seed} {number} {what}")
 
-    def _judge(self, cell, slot, trouble):
+    def _prepared(self, slots, cells):
+        """Prepare all; who cannot be is judged at once, and left out."""
+        reasons = dict(zip(slots, together(slots, _reason_against), strict=True))
+        for slot, reason in reasons.items():
+            if reason:
+                self._judge(cells[slot], slot, True, reason)
+        return [slot for slot in slots if not reasons[slot]]
+
+    def _judge(self, cell, slot, missed, broken=""):
         row = slot.row()
         state = row.get("state", NOT_BEGUN)
         if row.get("contradicted"):
             state = "unknown"  # on the manager's list, whatever its state was before
         moved = slot.moved(row or slot.nothing)
-        result = Result(cell, state, moved, row, slot in trouble.missed, slot.unheard)
+        result = Result(cell, state, moved, row, missed, slot.unheard, broken)
         self.results[cell].append(result)
         if result.wrong:
             self.log(f"WRONG {result.words()}")
+
+
+def _reason_against(slot):
+    """Prepare a slot; returns why that was not possible, "" when it was."""
+    try:
+        slot.prepare()
+    except (AssertionError, *FAILURES) as error:
+        return f"before the fault: {type(error).__name__}: {error}"
+    return ""

@@ -53,13 +53,18 @@ def _cell(results, fault, provider, operation):
 def sums(every):
     """Yield the sums: how operations ended, and the three that must be nothing."""
     states = Counter(result.state for result in every)
-    yield "  ended: " + ", ".join(f"{count} {state}" for state, count in states.most_common())
+    flagged = sum(bool(result.row.get("contradicted")) for result in every)
+    ended = ", ".join(f"{count} {state}" for state, count in states.most_common())
+    yield f"  ended: {ended}; {flagged} of the unknown ones because the provider contradicted itself"
     yield (
         f"  lost {sum(result.lost for result in every)},"
         f" charged twice {sum(result.twice for result in every)},"
         f" approved without a charge {sum(result.invented for result in every)}"
         f" of {len(every)} runs"
     )
+    broken = sum(bool(result.broken) for result in every)
+    if broken:
+        yield f"  {broken} runs could not be played"
     missed = sum(result.missed for result in every)
     longest = max((result.unheard for result in every), default=0)
     yield f"  {missed} runs did not meet their fault; a till got no answer for {longest:.0f} s at most"

@@ -103,8 +103,8 @@ class Slot:
 
     @property
     def ends_by_itself(self):
-        """An inquiry may find nothing; a message is sent again later."""
-        return self.operation not in ("inquiry", "notification")
+        """An inquiry may find nothing, a message is sent again, who cancels waits for the customer."""
+        return self.operation not in ("inquiry", "notification", "cancel")
 
     def is_mine(self, request):
         """Tell whether a request on the wire (bytes) is the one that the fault is to hit."""

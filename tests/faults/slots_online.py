@@ -301,6 +301,11 @@ class Ogone(OnlineSlot):
         _page, self.way_back = post(address, how)
 
     @property
+    def ends_by_itself(self):
+        """The platform carries out a refund or void later."""
+        return self.operation == "sale"
+
+    @property
     def keyed(self):
         """Only a payment has a number; a refund or void that comes twice is refused as one too many."""
         return self.operation == "sale"

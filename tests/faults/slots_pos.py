@@ -83,10 +83,6 @@ class TillSlot(Slot):
         found = self.shop.ledger.rows(query, sold["id"])
         return found[0][0] if found else None
 
-    def is_over(self):
-        """A cancellation leaves the payment going on until its customer has acted."""
-        return super().is_over() or (self.operation == "cancel" and self.state == "pending")
-
     def wish_cancel(self):
         """Press Cancel at the till; a refund of the back office is cancelled there."""
         if self.operation == "refund":

@@ -10,7 +10,7 @@ import random
 
 import pytest
 from conftest import context_of_run
-from matrix import NO_CELL, NO_PLACE, PLACES, Matrix, cells, identify
+from matrix import NO_CELL, NO_PLACE, PLACES, Matrix, Result, cells, identify
 from matrix_shop import Shop, simulator_arguments
 from report import lines
 
@@ -62,6 +62,28 @@ def test_cell(matrix, cell):
     results = matrix.result(cell)
     wrong = [result.words() for result in results if result.wrong]
     assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize(
+    ("state", "moved", "wrong"),
+    [
+        *(
+            ("approved", 1, ""),
+            ("unknown", 0, ""),
+            ("unknown", 1, ""),
+            ("failed", 0, ""),
+            ("not begun", 0, ""),
+        ),
+        *(("failed", 1, "lost"), ("cancelled", 1, "lost"), ("declined", 1, "lost"), ("not begun", 1, "lost")),
+        *(("sent", 0, "lost"), ("pending", 0, "lost"), ("cancelling", 1, "lost"), ("draft", 0, "lost")),
+        *(("approved", 2, "twice"), ("unknown", 2, "twice"), ("approved", 0, "invented")),
+    ],
+)
+def test_what_is_wrong(state, moved, wrong):
+    """The three sums are made of these."""
+    result = Result(CELLS[0], state, moved, {})
+    assert [name for name in ("lost", "twice", "invented") if getattr(result, name)] == [wrong] * bool(wrong)
+    assert result.wrong == bool(wrong)
 
 
 def test_every_provider_has_every_operation_or_a_reason():
