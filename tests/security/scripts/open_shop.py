@@ -7,6 +7,9 @@ STRANGERS work in the other company.
 
 import json
 import os
+import threading
+
+threading.current_thread().dbname = env.cr.dbname  # where 18.0 looks for it when it makes an address
 
 STRANGERS = ("stranger", "foreign_cashier")
 OURS = json.loads(os.environ["SERVIPAY_ADDONS"])
