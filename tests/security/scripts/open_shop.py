@@ -22,6 +22,8 @@ def make_company():
     """Return another company with accounts of its own."""
     other = env["res.company"].create({"name": "Autre maison", "currency_id": env.ref("base.EUR").id})
     env["account.chart.template"].try_loading("generic_coa", company=other, install_demo=False)
+    if not env["stock.warehouse"].search_count([("company_id", "=", other.id)]):  # 18.0 makes none here
+        env["stock.warehouse"].create({"name": other.name, "code": "AM", "company_id": other.id})
     return other
 
 
