@@ -188,7 +188,7 @@ class ServipayOperation(OnlineOperation):
         left, movement = self._ogone_is_page_left(), bool(self.original_id)
         options = {
             "sole": self._ogone_is_sole(),
-            "long_ago": bool(self.sent_at) and fields.Datetime.now() - self.sent_at > LONG_AGO,
+            "long_ago": self._is_long_ago(LONG_AGO),
             "paid_at_91": self._document().provider_id.sudo().ogone_paid_at_91,
         }
 

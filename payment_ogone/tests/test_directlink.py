@@ -111,6 +111,20 @@ class TestRefund(DirectCase):
         self.tell()
         self.assertEqual((self.movement().state, child.state), ("approved", "done"))
 
+    def test_an_hour_by_the_clock_alone_proves_nothing(self):
+        """A clock that jumps ahead makes a request look old that is still on its way.
+
+        Found by the fault matrix: clock jump, cancel."""
+        self.simulator.fault("maintenance", "drop_before")
+        with mute_logger(CLIENT):
+            child = self.refund()
+        for _question in range(2):
+            operation = self.inquire(later=timedelta(hours=26))
+            self.assertEqual((operation.state, child.state), ("unknown", "pending"))
+        operation = self.inquire(later=timedelta(hours=26))
+        self.assertEqual((operation.state, operation.reason, child.state), ("failed", "og_not_done", "error"))
+        self.assertEqual(self.simulator.count_requests("maintenance"), 1)
+
     def test_uncertain_answers_are_unknown(self):
         for fault in ("html", "server_error", "garbage", "blank_status"):
             self.simulator.fault("maintenance", fault)

@@ -309,7 +309,7 @@ class ServipayOperation(OnlineOperation):
         """Ask what became of the payment that was to be refunded, captured or cancelled."""
         client, (asked,) = self._paybox_client(), self._paybox_questions(1)
         kind, whole = self._paybox_kind(), self._paybox_is_whole()
-        long_ago = bool(self.sent_at) and fields.Datetime.now() - self.sent_at > LONG_AGO
+        long_ago = self._is_long_ago(LONG_AGO)
 
         def run():
             reply = client.ask(asked)

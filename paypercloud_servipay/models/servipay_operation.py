@@ -36,6 +36,7 @@ PAYMENTS = ("purchase", "capture", "authorisation")
 # How long a lost answer is looked for automatically; afterwards only a person or a notification can settle
 # it.
 GIVE_UP_AFTER = timedelta(days=7)
+QUESTIONS_BEFORE = 2  # before it counts that the provider knows nothing of a request
 CRON_SECONDS = 45
 REFRESH_SECONDS = 20  # of a button that was pressed on a list; then the job goes on
 # What a provider calls things by is no free text: altered, it could not be asked about again.
@@ -588,6 +589,15 @@ class ServipayOperation(models.Model):
         state, wait = self._pulse()
         due = claim and state in states.UNSETTLED and wait <= 0
         return state, wait, self._claim_step() if due else None
+
+    def _is_long_ago(self, span):
+        """Tell whether what was sent is not on its way any more: ``span`` ago, and asked about twice since.
+
+        The clock alone proves nothing: one that jumps ahead makes a request of this moment look old. The
+        third question comes minutes after the first, when no request waits for its answer any more.
+        """
+        age = fields.Datetime.now() - self.sent_at if self.sent_at else timedelta(0)
+        return age > span and self.inquiry_count > QUESTIONS_BEFORE
 
     def _schedule_inquiry(self):
         now = fields.Datetime.now()
