@@ -271,3 +271,18 @@ class TestCapture(PayboxCase):
         self.tx.action_capture()
         self.env.invalidate_all()
         self.assertEqual(self.tx.state, "done")
+
+    def test_an_hour_by_the_clock_alone_proves_nothing(self):
+        """A clock that jumps ahead makes a request look old that is still on its way (fault matrix)."""
+        original = self.simulator.direct
+        self.simulator.direct = lambda body: None if b"TYPE=00005" in body else original(body)
+        self.addCleanup(lambda: self.simulator.__dict__.pop("direct", None))
+        self.tx.action_void()
+        void = self.operation(self.tx).child_ids
+        void.sent_at -= timedelta(hours=26)
+        self.env.flush_all()
+        for state in ("unknown", "unknown", "failed"):
+            void._inquire()
+            self.env.invalidate_all()
+            self.assertEqual(void.state, state, void.explanation)
+        self.assertEqual(self.simulator.charges[0].state, "authorised")

@@ -422,6 +422,14 @@ class TestOperation(ApiCase):
         self.assertEqual(self.simulator.count_requests("operation_status"), operation.inquiry_count)
         self.assertLessEqual(operation.inquiry_count, len(naps))
 
+    def test_what_is_not_due_is_not_claimed(self):
+        self.simulator.script("never_ends")
+        operation = self.purchase()
+        operation.next_inquiry_at = fields.Datetime.now() + timedelta(hours=1)
+        state, wait, step = operation._pulse_and_claim(True)
+        self.assertEqual((state, step, operation.inquiry_count), ("pending", None, 0))
+        self.assertTrue(3500 < wait <= 3600)
+
     def test_following_passes_on_a_wish(self):
         self.simulator.script("never_ends")
         operation = self.purchase()
