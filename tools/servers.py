@@ -38,6 +38,13 @@ def healthy(port):
     return False
 
 
+def _is_evented(pid):
+    """True for a process that Odoo started as its evented one."""
+    with contextlib.suppress(OSError):
+        return b"gevent" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    return False
+
+
 class OdooServer:
     """A running Odoo on one database. workers=0: threaded, one port; else prefork behind the proxy.
 
@@ -94,6 +101,14 @@ class OdooServer:
             command = [self.context.python, PROXY, self.port, self.http_port, self.gevent_port]
             log = self.context.logs / f"{self.name}-proxy.log"
             self.proxy = processes.Process(f"{self.name}-proxy", command, log, self.context.state)
+
+    def workers(self):
+        """Return ([pids of the HTTP workers and jobs], [pid of the evented process]) of a prefork server."""
+        master, http, evented = self.process.popen.pid, [], []
+        for pid in processes.session_members(master):
+            if pid != master:
+                (evented if _is_evented(pid) else http).append(pid)
+        return http, evented
 
     def stop(self):
         """End it with all its children."""

@@ -17,7 +17,7 @@ ADDON = "pos_caisse_ap_ip"
 SCRIPT = Path(__file__).parent / "scripts" / "tills.py"
 ROUTE = "/websocket/servipay/pos/"
 METHOD = {"use_payment_terminal": "caisse_ap_ip", "caisse_ap_allow_local": True}
-SECONDS = 15  # that the simulator's control API may take
+SECONDS = 30  # that the simulator's control API may take
 
 
 def terminals(count, delay=0.0):
@@ -41,6 +41,14 @@ class Control:
         request = urllib.request.Request(f"{self.address}/{path}", body, headers)  # noqa: S310  (our simulator)
         with urllib.request.urlopen(request, timeout=SECONDS) as answer:  # noqa: S310  (our simulator)
             return json.load(answer)
+
+
+class Platform(Control):
+    """Steers a provider's simulator, as the platform's people would. url: of the provider itself."""
+
+    def __init__(self, suite, addon):
+        self.url = suite.simulators[addon]["url"]
+        super().__init__(f"{self.url}/_simulator")
 
 
 class Hall(Control):

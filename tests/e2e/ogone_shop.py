@@ -1,7 +1,9 @@
 """What the browser tests of Ogone share: the platform, and its customer on the page."""
 
 import pytest
-from shop import Platform, payer
+from shop import payer
+
+from tools.shopfloor import Platform
 
 
 @pytest.fixture

@@ -1,30 +1,8 @@
 """A shop whose portal customers pay invoices online: what the browser tests of all providers share."""
 
-import json
 import re
-import urllib.request
 
 PAGE = "Valider le paiement"  # the button of the simulators' payment pages
-
-
-class Platform:
-    """Steers a provider's simulator, as the platform's people would."""
-
-    def __init__(self, suite, addon):
-        self.url = suite.simulators[addon]["url"]
-
-    def call(self, path, **body):
-        """POST to the control API."""
-        headers = {"Content-Type": "application/json"}
-        data = json.dumps(body).encode()
-        request = urllib.request.Request(f"{self.url}/_simulator/{path}", data, headers)
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return json.load(answer)
-
-    def get(self, path):
-        """GET from the control API."""
-        with urllib.request.urlopen(f"{self.url}/_simulator/{path}", timeout=10) as answer:
-            return json.load(answer)
 
 
 class Shop:

@@ -5,7 +5,9 @@ No scheduled job runs here: what happens, happens through the page, the notifica
 import re
 
 import pytest
-from shop import PAGE, Platform, back, check_journal, choose, choose_provider, payer
+from shop import PAGE, back, check_journal, choose, choose_provider, payer
+
+from tools.shopfloor import Platform
 
 
 class Books(Platform):

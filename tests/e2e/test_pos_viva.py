@@ -2,7 +2,8 @@
 
 import pytest
 from pos import Till
-from shop import Platform
+
+from tools.shopfloor import Platform
 
 METHOD = "Carte (Viva)"
 OTHER = "Carte (Viva), marché"

@@ -72,14 +72,6 @@ def pid(number):
     return f"TERM{number:02d}"
 
 
-class Platform(shopfloor.Control):
-    """A provider's control API. url: of the provider itself."""
-
-    def __init__(self, suite, addon):
-        self.url = suite.simulators[addon]["url"]
-        super().__init__(f"{self.url}/_simulator")
-
-
 class Shop:
     """Everything that the slots share. slots: one for each place of the table; wires: all of them."""
 
@@ -88,9 +80,12 @@ class Shop:
         self.admin, self.manager = suite.user("admin"), suite.user("manager")
         self.portal = User(suite.url, suite.database, "portal")
         self.hall = shopfloor.Hall(suite.simulator("pos_caisse_ap_ip"))
-        self.paypercloud = Platform(suite, "paypercloud_servipay")
-        self.viva, self.paybox = Platform(suite, "pos_viva_wallet"), Platform(suite, "payment_paybox")
-        self.ogone = Platform(suite, "payment_ogone")
+        self.paypercloud = shopfloor.Platform(suite, "paypercloud_servipay")
+        self.viva, self.paybox = (
+            shopfloor.Platform(suite, "pos_viva_wallet"),
+            shopfloor.Platform(suite, "payment_paybox"),
+        )
+        self.ogone = shopfloor.Platform(suite, "payment_ogone")
         self.wires, self.memories, self.slots = [], {}, []
         self.warm = set()  # slots that were played without a fault: their wires remember that
 

@@ -15,12 +15,12 @@ FAILURES = (OSError, http.client.HTTPException, RpcError)
 IN_FLIGHT = ("draft", "sent", "pending", "cancelling")
 
 
-def until(check, what, seconds=PATIENCE):
-    """Wait for something true and return it; AssertionError after seconds."""
+def until(check, what="what was waited for", seconds=PATIENCE, pause=0.05):
+    """Wait for something true and return it, looking every pause (s); AssertionError after seconds."""
     end = time.monotonic() + seconds
     while not (found := check()):
         assert time.monotonic() < end, f"{what}: not within {seconds} s"
-        time.sleep(0.05)
+        time.sleep(pause)
     return found
 
 

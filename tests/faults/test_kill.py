@@ -5,7 +5,6 @@ books is what Odoo says; nothing is charged twice. A round starts a payment on e
 is brought to a chosen step before the kill, the others are wherever chance has brought them.
 """
 
-import contextlib
 import functools
 import os
 import random
@@ -14,15 +13,15 @@ import time
 import uuid
 from collections import Counter
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from conftest import KILLS
+from slots import until as wait_until
 
-from tools import processes, servers
+from tools import servers
 
 STEPS = ("connecting", "asked", "working", "charged", "answered", "cancelling", "anywhere")
 OUTCOMES = ("paid", "paid", "paid", "contactless", "declined", "abandon", "timeout", "paid_then_lost")
-PATIENCE = 30  # seconds for anything that a round waits for
+until = functools.partial(wait_until, seconds=30, pause=0.01)  # close to the moment that is watched
 MOST_INQUIRIES = 4  # of one operation in one round: more would find nothing new at these terminals
 FINAL = ("approved", "declined", "cancelled", "failed", "reversed")
 SHOWN = (*FINAL[:4], "unknown")  # how operations stood before a person decided about the unknown ones
@@ -176,24 +175,8 @@ class Round:
 
 def kill_evented(server):
     """kill -9 the process that serves /websocket; the master starts another one."""
-    [victim] = [pid for pid in processes.session_members(server.process.popen.pid) if is_evented(pid)]
+    [victim] = server.workers()[1]
     os.kill(victim, signal.SIGKILL)
-
-
-def is_evented(pid):
-    """Whether a process of the server is its evented one."""
-    with contextlib.suppress(OSError):
-        return b"gevent" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-    return False
-
-
-def until(check):
-    """Wait for something true; AssertionError after PATIENCE."""
-    deadline = time.monotonic() + PATIENCE
-    while not (found := check()):
-        assert time.monotonic() < deadline, f"this did not happen within {PATIENCE} s: {check}"
-        time.sleep(0.01)
-    return found
 
 
 class Books:

@@ -13,7 +13,6 @@ import uuid
 
 from conftest import KILLS
 from slots import FAILURES, until
-from troubles import Trouble
 
 from tools import servers
 
@@ -53,19 +52,12 @@ def state(suite, key):
 
 def recycle(suite, chance):
     """Send the processes the signals that Odoo sends them itself, the evented one always."""
-    http, evented = Trouble(_Running(suite), [], chance).workers()
+    http, evented = suite.server.workers()
     for pid in evented:
         os.kill(pid, signal.SIGTERM)
     if chance.random() < 0.5:
         for pid in http:
             os.kill(pid, signal.SIGINT)
-
-
-class _Running:
-    """What a Trouble wants to know of a shop."""
-
-    def __init__(self, suite):
-        self.suite = suite
 
 
 def cancel(till, key):

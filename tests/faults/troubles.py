@@ -10,11 +10,10 @@ import signal
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 from slots import FAILURES, PATIENCE, until
 
-from tools import processes, servers
+from tools import servers
 
 LONGEST = 40  # seconds at most that a fault is on; it ends as soon as it has had its effect
 STEP = 9  # seconds in which all of them should reach a step: a lock is waited for that long (LOCK_TIMEOUT)
@@ -113,27 +112,12 @@ class Trouble:
 
     # -- processes
 
-    def workers(self):
-        """Return ([pids of the HTTP workers], [pid of the evented process])."""
-        master, http, evented = self.suite.server.process.popen.pid, [], []
-        for pid in processes.session_members(master):
-            if pid != master:
-                (evented if is_evented(pid) else http).append(pid)
-        return http, evented
-
     def kill(self):
         """kill -9 everything but the master, which starts it anew."""
-        http, evented = self.workers()
+        http, evented = self.suite.server.workers()
         for pid in (*http, *evented):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-
-
-def is_evented(pid):
-    """Whether a process of the server is its evented one."""
-    with contextlib.suppress(OSError):
-        return b"gevent" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-    return False
 
 
 class OnTheWire(Trouble):
@@ -280,7 +264,7 @@ class Recycled(Killed):
     def strike(self):
         """Give each worker the signal that Odoo gives it itself, then let the answers come."""
         self.missed = set(self.slots) - set(self.wait(self.met, STEP))
-        http, evented = self.workers()
+        http, evented = self.suite.server.workers()
         for pid in http:  # at limit_request or limit_memory_soft a worker finishes what it does
             os.kill(pid, signal.SIGINT)
         for pid in evented:  # at limit_memory_soft_gevent it sends itself this, and finishes nothing
