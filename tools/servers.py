@@ -102,7 +102,7 @@ class OdooServer:
             log = self.context.logs / f"{self.name}-proxy.log"
             self.proxy = processes.Process(f"{self.name}-proxy", command, log, self.context.state)
 
-    def workers(self):
+    def worker_pids(self):
         """Return ([pids of the HTTP workers and jobs], [pid of the evented process]) of a prefork server."""
         master, http, evented = self.process.popen.pid, [], []
         for pid in processes.session_members(master):

@@ -175,7 +175,7 @@ class Round:
 
 def kill_evented(server):
     """kill -9 the process that serves /websocket; the master starts another one."""
-    [victim] = server.workers()[1]
+    [victim] = server.worker_pids()[1]
     os.kill(victim, signal.SIGKILL)
 
 

@@ -52,7 +52,7 @@ def state(suite, key):
 
 def recycle(suite, chance):
     """Send the processes the signals that Odoo sends them itself, the evented one always."""
-    http, evented = suite.server.workers()
+    http, evented = suite.server.worker_pids()
     for pid in evented:
         os.kill(pid, signal.SIGTERM)
     if chance.random() < 0.5:

@@ -114,7 +114,7 @@ class Trouble:
 
     def kill(self):
         """kill -9 everything but the master, which starts it anew."""
-        http, evented = self.suite.server.workers()
+        http, evented = self.suite.server.worker_pids()
         for pid in (*http, *evented):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -264,7 +264,7 @@ class Recycled(Killed):
     def strike(self):
         """Give each worker the signal that Odoo gives it itself, then let the answers come."""
         self.missed = set(self.slots) - set(self.wait(self.met, STEP))
-        http, evented = self.suite.server.workers()
+        http, evented = self.suite.server.worker_pids()
         for pid in http:  # at limit_request or limit_memory_soft a worker finishes what it does
             os.kill(pid, signal.SIGINT)
         for pid in evented:  # at limit_memory_soft_gevent it sends itself this, and finishes nothing
