@@ -27,6 +27,7 @@
         "views/servipay_alert_views.xml",
         "views/servipay_api_profile_views.xml",
         "views/res_config_settings_views.xml",
+        "views/portal_templates.xml",
         "views/servipay_menus.xml",
     ],
     "assets": {

@@ -37,7 +37,8 @@ WORTH_SAYING = (
 class Intent:
     """What an operation asks for.
 
-    ``amount`` in major units (None for a reconciliation), ``sent_on`` YYYY-MM-DD.
+    ``amount`` in major units (None for a reconciliation), ``sent_on`` YYYY-MM-DD (UTC);
+    ``or_on`` the other days on which it was sent where the provider may count its days.
     """
 
     kind: str
@@ -51,6 +52,7 @@ class Intent:
     external_ref: str = ""
     original_ref: str = ""
     sent_on: str = ""
+    or_on: tuple = ()
 
 
 @dataclass(frozen=True)
@@ -187,8 +189,9 @@ def _weigh(status, result):
 def _look_up(document, intent):
     """Find the operation by our reference in the provider's lists; not being listed proves nothing."""
     detail, latency = "", None
-    for period in ("daily", "weekly"):
-        reply = yield Call("operations_list", {"period": period, "date": intent.sent_on})
+    days = dict.fromkeys((intent.sent_on, *intent.or_on))
+    for day, period in ((day, period) for day in days for period in ("daily", "weekly")):
+        reply = yield Call("operations_list", {"period": period, "date": day})
         latency = reply.latency
         if reply.outcome is None or reply.outcome.error_class:
             detail = reply.text or (reply.outcome.error_message if reply.outcome else "")
@@ -247,6 +250,8 @@ def _finding(state, reply, reason="", raw=None):
     word = (raw.outcome if raw else result).raw_state
     if word:
         values["raw_state"] = word
+    if state in REFUSALS and result.error_code:
+        values.setdefault("decline_code", result.error_code)
     detail = result.error_message or values.get("decline_message", "")
     return Finding(state, reason or "", detail, values, latency=reply.latency)
 

@@ -6,8 +6,8 @@ Source: protocols/paypercloud.md, 4 (result fields to normalise).
 from decimal import Decimal
 
 from . import amounts, paths
+from .card_numbers import OVERLAP, mask_pan
 from .errors import ProtocolError
-from .masking import mask_pan
 
 MAX_TEXT = 128
 _LONG = {"merchant_receipt": 8192, "customer_receipt": 8192, "decline_message": 500}
@@ -100,7 +100,9 @@ def text(value, limit=MAX_TEXT):
 
 def free_text(value, limit):
     """Like `text`, with card numbers masked: for what people or receipts say."""
-    return mask_pan(text(value, limit))
+    # a little more is masked than is kept: a number across the cut would not be one any more
+    masked = mask_pan(text(value, limit + OVERLAP))
+    return masked if len(masked) <= limit else masked[: limit - 1] + "…"
 
 
 def card(value):

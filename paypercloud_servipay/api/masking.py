@@ -10,18 +10,27 @@ Source: design/conventions.md, 2.6; the names are those of the providers' protoc
 """
 
 import base64
+import codecs
+import copy
 import hashlib
 import html
 import json
 import logging
 import re
+from functools import lru_cache
 from urllib.parse import quote, quote_plus, unquote_plus
 
-HIDDEN = "***"
+from .card_numbers import HIDDEN, OVERLAP, mask_pan, masks_to
+
+__all__ = ["HIDDEN", "LogFilter", "Masker", "clip", "get_logger", "is_secret_name", "mask_pan", "masks_to"]
+
 MIN_VALUE = 6  # a shorter literal secret is hidden where it stands alone: inside words it is none
 MIN_ALONE = 3
 MAX_DEPTH = 30
-MAX_RUN = 200  # digits
+LIMIT = 64 * 1024  # characters or bytes that are looked at; more is cut first, and says so
+MAX_HEADER = 4096  # characters of one header
+MAX_NAME = 200  # and of its name
+PLAIN = 12  # characters; a shorter text of letters and digits is neither a card number nor an account
 
 # A name is split into words ("x-api-key", "xApiKey" -> x api key). It is secret when some of its words,
 # joined, stand here...
@@ -41,9 +50,6 @@ SECRET_NAMES = frozenset(
 CARD_PARTS = frozenset("cardnumber cardno pan primaryaccountnumber porteur".split())
 
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
-_SEPARATORS = " \u00a0\u202f.-"
-_DIGIT_RUN = re.compile(rf"(?<!\d)\d(?:[{_SEPARATORS}]?\d){{12,}}")
-_TRACK = re.compile(r"(?<!\d)(\d{12,19})([=D^])[\d=?]{4,}")
 _IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30}\b")
 _PEM = re.compile(
     r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,40}PRIVATE KEY-----|\Z)", re.S
@@ -78,9 +84,16 @@ _PART = re.compile(
 )
 _NO_FORM = re.compile(r"[\s<>{}\"'\[\]]")
 _FORM_PAIR = re.compile(r"[A-Za-z_%][\w.%+-]{0,100}=")
+# a UUID of ours, or a number of a sequence with the beginning of one; a card number is neither
+_OWN = re.compile(
+    r"(?=.*[a-z])[0-9a-f]{8}-?[0-9a-f]{4}-?4[0-9a-f]{3}-?[89ab][0-9a-f]{3}-?[0-9a-f]{12}"
+    r"|[A-Za-z]{1,6}[\w/]{0,10}[0-9]{1,9}-[0-9a-f]{8}",
+    re.I,
+)
 _CHARSET = re.compile(r"charset=[\"']?([\w.-]{1,40})", re.I)
 
 
+@lru_cache(maxsize=4096)
 def is_secret_name(name, extra=frozenset()):
     """Whether a value under ``name`` (str) is hidden; ``extra`` holds more joined lower-case words."""
     parts = [part.lower() for part in _WORDS.findall(name)]
@@ -96,88 +109,9 @@ def _runs(parts):
             yield "".join(parts[start:end])
 
 
+@lru_cache(maxsize=1024)
 def _is_card_name(name):
     return any(run in CARD_PARTS for run in _runs([part.lower() for part in _WORDS.findall(name)]))
-
-
-# -- card numbers
-
-
-def mask_pan(text):
-    """``text`` with every card number reduced to its first six and last four digits.
-
-    A run of 13 to 19 digits (single separators allowed, any script's digits) with a right check digit is one.
-    In a longer or wrong run a card number may stand between other digits ("16" + number): windows of 15 and
-    16 digits that begin like one are looked for. Rather a number too many is hidden than one too few."""
-    text, before = _TRACK.sub(_mask_track, text), None
-    while text != before:  # what one number leaves of a long run may be another one; digits only get fewer
-        text, before = _DIGIT_RUN.sub(_mask_run, text), text
-    return text
-
-
-def masks_to(text, masked):
-    """Whether ``text`` holds the card number of which ``masked`` ("411111******1111") shows the ends."""
-    shown = re.fullmatch(r"(\d{0,6})[*xX•]+(\d{4})", (masked or "").replace(" ", ""))
-    if not shown or not isinstance(text, str):
-        return False
-    runs = ("".join(filter(str.isdecimal, run.group()))[:MAX_RUN] for run in _DIGIT_RUN.finditer(text))
-    windows = (
-        run[start : start + size]
-        for run in runs
-        for size in range(13, 20)
-        for start in range(len(run) - size + 1)
-    )
-    return any(
-        number.startswith(shown[1]) and number.endswith(shown[2]) and _luhn(list(map(int, number)))
-        for number in windows
-    )
-
-
-def _mask_run(match):
-    places = [index for index, char in enumerate(match.group()) if char.isdecimal()]
-    digits = [int(match.group()[index]) for index in places[: MAX_RUN + 1]]
-    if len(digits) > MAX_RUN:
-        return HIDDEN  # no identifier is that long, and looking at each of a million windows takes seconds
-    if len(digits) <= 19 and _luhn(digits):
-        return _starred(match.group(), places, 0, len(digits))
-    text = match.group()
-    start = 0
-    while start + 15 <= len(digits):
-        length = next((size for size in (16, 15) if _begins_like_card(digits[start : start + size], size)), 0)
-        if length:
-            text = _starred(text, places, start, length)
-        start += length or 1
-    return text
-
-
-def _mask_track(match):
-    number = match.group(1)
-    shown = f"{number[:6]}{'*' * (len(number) - 10)}{number[-4:]}"
-    return f"{shown}{match.group(2)}{HIDDEN}"
-
-
-def _begins_like_card(digits, size):
-    if len(digits) < size or not _luhn(digits):
-        return False
-    first, four = digits[0], digits[0] * 1000 + digits[1] * 100 + digits[2] * 10 + digits[3]
-    if size == 15:
-        return four // 100 in (34, 37)
-    return first in (3, 4, 5, 6) or 2200 <= four <= 2720
-
-
-def _starred(text, places, start, length):
-    chars = list(text)
-    for index in places[start + 6 : start + length - 4]:
-        chars[index] = "*"
-    return "".join(chars)
-
-
-def _luhn(digits):
-    total = 0
-    for index, digit in enumerate(reversed(digits)):
-        double = digit * 2 if index % 2 else digit
-        total += double - 9 if double > 9 else double
-    return total % 10 == 0 and any(digits)
 
 
 def _mask_iban(match):
@@ -196,17 +130,38 @@ class Masker:
 
     :param extra_keys: more names under which secrets stand ("PBX_HMAC"), compared without case and separators
     :param values: literal secrets in use; hidden wherever they occur, whatever the name, plain or encoded
+    :param known: keys and references that we have made: they stay readable though they look like card numbers
     """
 
-    def __init__(self, extra_keys=(), values=()):
+    def __init__(self, extra_keys=(), values=(), known=()):
         self._extra = frozenset("".join(_WORDS.findall(key)).lower() for key in extra_keys)
         self._values = _literals([value for value in values if value])
+        self._known = _identifiers(known)
+
+    def knowing(self, known):
+        """A Masker that also leaves these identifiers readable."""
+        other = copy.copy(self)
+        other._known = _identifiers(known)
+        return other
 
     def text(self, text):
-        """Free text: log messages, exception texts, XML, header lines, commands."""
+        """Free text: log messages, exception texts, XML, header lines, commands; LIMIT characters of it."""
         text = str(text)
+        return self._text(text) if len(text) <= LIMIT else self._clipped(text, self._text, LIMIT)
+
+    def _clipped(self, whole, mask, limit):
+        """Mask no more than is kept of ``whole`` (str or bytes); what is cut is cut before it takes time.
+
+        Something secret may lie across the cut: a little more is masked, and dropped afterwards."""
+        masked = mask(whole[: limit + OVERLAP])
+        kept = masked[:-OVERLAP].encode("utf-8", "replace")[:limit].decode("utf-8", "ignore")
+        return f"{kept}…[truncated {len(whole) - limit} bytes]"
+
+    def _text(self, text):
         if self._values:
             text = self._values.sub(HIDDEN, text)
+        if len(text) < PLAIN and (text.isalnum() or not text):
+            return text
         text = _PEM.sub(HIDDEN, text)
         text = _PART.sub(self._mask_part, text)
         text = _ELEMENT.sub(self._mask_element, text)
@@ -217,7 +172,7 @@ class Masker:
         text = _JWT.sub(HIDDEN, text)
         text = _USERINFO.sub(rf"\1{HIDDEN}@", text)
         text = _CURL_USER.sub(rf"\1{HIDDEN}", text)
-        return _IBAN.sub(_mask_iban, mask_pan(text))
+        return _IBAN.sub(_mask_iban, mask_pan(text, self._known))
 
     def url(self, url):
         """A URL; its query is read pair by pair, percent-encoded names included."""
@@ -230,16 +185,23 @@ class Masker:
         An authentication scheme stays, what follows it goes.
         """
         pairs = headers.items() if hasattr(headers, "items") else headers
-        return {str(name): self._header(str(name), str(value)) for name, value in pairs}
+        return {self.text(name)[:MAX_NAME]: self._header(str(name), str(value)) for name, value in pairs}
 
     def body(self, body, content_type=""):
-        """A request's or answer's body (bytes or str) as text.
+        """A request's or answer's body (bytes or str) as text: LIMIT bytes of it.
 
         What is no text becomes its size and SHA-256.
         """
+        if len(body) <= LIMIT:
+            return self._body(body, content_type)
+        if _decode(body[:LIMIT], content_type) is None:
+            return _binary(body)
+        return self._clipped(body, lambda part: self._body(_whole(part), content_type), LIMIT)
+
+    def _body(self, body, content_type):
         text = _decode(body, content_type)
         if text is None:
-            return f"[binary {len(body)} bytes sha256 {hashlib.sha256(body).hexdigest()}]"
+            return _binary(body)
         if text[:1] in ("{", "[", '"') or "json" in content_type:
             return self._json(text)
         return self._plain(text)
@@ -291,11 +253,12 @@ class Masker:
         return value if masked == repr(value) else masked
 
     def _plain(self, text):
-        return self._form(text) if _is_form(text) else self.text(text)
+        return self._form(text) if _is_form(text) else self._text(text)
 
     def _header(self, name, value):
         if not self._secret(name):
-            return self.text(value)
+            long = len(value) > MAX_HEADER
+            return self._clipped(value, self._text, MAX_HEADER) if long else self._text(value)
         scheme, space, rest = value.partition(" ")
         known = scheme.lower() in ("bearer", "basic", "digest", "token")
         return f"{scheme} {HIDDEN}" if space and rest and known else self._hide(name, value)
@@ -307,11 +270,10 @@ class Masker:
 
     def _form_pair(self, pair):
         name, equals, value = pair.partition("=")
-        plain = unquote_plus(value)
-        masked = (
-            self._hide(unquote_plus(name), plain) if self._secret(unquote_plus(name)) else self.text(plain)
-        )
-        name = name if self.text(unquote_plus(name)) == unquote_plus(name) else HIDDEN
+        encoded = "%" in pair or "+" in pair
+        known, plain = (unquote_plus(name), unquote_plus(value)) if encoded else (name, value)
+        masked = self._hide(known, plain) if self._secret(known) else self._text(plain)
+        name = name if self._text(known) == known else HIDDEN
         return name + equals + (value if masked == plain else quote_plus(masked, safe="*"))
 
     def _json(self, text, depth=0):
@@ -322,7 +284,7 @@ class Masker:
             if masked != document:
                 text = json.dumps(masked, ensure_ascii=False)
         except (ValueError, RecursionError):
-            return self.text(text)
+            return self._text(text)
         # the document is clean; what is left are escapes (\\u0041) that only the text shows
         return self._values.sub(HIDDEN, text) if self._values else text
 
@@ -388,6 +350,26 @@ def clip(text, limit):
     if len(data) <= limit:
         return text, False
     return data[:limit].decode("utf-8", "ignore") + f"…[truncated {len(data) - limit} bytes]", True
+
+
+def _binary(body):
+    return f"[binary {len(body)} bytes sha256 {hashlib.sha256(body).hexdigest()}]"
+
+
+def _whole(part):
+    """A part of a body (str or bytes) without the half of a character that was cut in two."""
+    if isinstance(part, str):
+        return part
+    try:
+        return codecs.getincrementaldecoder("utf-8")().decode(part).encode()
+    except UnicodeDecodeError:
+        return part
+
+
+def _identifiers(known):
+    """The pattern of identifiers that we have made, or None; what looks like anything else is left out."""
+    own = sorted({one for one in known if one and _OWN.fullmatch(one)}, key=len, reverse=True)
+    return re.compile("|".join(rf"(?<!\w){re.escape(one)}(?!\w)" for one in own), re.I) if own else None
 
 
 def _decode(body, content_type):

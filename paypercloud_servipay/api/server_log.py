@@ -1,10 +1,12 @@
 """The server's own log names the address of every request. What some addresses carry behind the "?" is a
-provider's whole message, or a secret: it is left out there."""
+provider's whole message, or a secret: it is left out there. A card number is hidden in any address."""
 
 import logging
 import re
 
-HIDDEN = "***"
+from .card_numbers import HIDDEN, mask_pan
+
+LONGEST = 64 * 1024  # characters of one record's text; a server takes no address of that length
 # of the HTTP servers: worker or thread, evented process
 LOGGERS = ("werkzeug", "longpolling")
 
@@ -30,9 +32,11 @@ class QueryFilter(logging.Filter):
         return True
 
     def _hide(self, value):
-        if self._pattern and isinstance(value, str) and "?" in value:
-            return self._pattern.sub(rf"\1\2{HIDDEN}", value)
-        return value
+        if not isinstance(value, str):
+            return value
+        if self._pattern and "?" in value:
+            value = self._pattern.sub(rf"\1\2{HIDDEN}", value)
+        return mask_pan(value[:LONGEST])
 
 
 _filter = QueryFilter()

@@ -1,8 +1,11 @@
 """Which state may follow which, and when to ask again. Source: architecture.md, 3.1.
 
-`approved` is never downgraded: it only becomes `reversed`, and only because the provider reported it.
+`approved` is never downgraded: it becomes `reversed`, and only because the provider reported it; or `failed`,
+and only because the provider contradicted its own approval and a named person says so.
 What is uncertain becomes `unknown`, never `failed`.
 """
+
+import math
 
 from .errors import ProtocolError, shown
 
@@ -39,8 +42,11 @@ _BY_PERSON = {
 _BY_ATTEMPT = dict.fromkeys(
     ("declined", "cancelled", "failed"), frozenset({"approved", "pending", "unknown"})
 )
-# A refusal that the provider contradicted later: the model flags it, a named person decides.
-_CONTRADICTED = frozenset({"declined", "cancelled", "failed"})
+# What the provider contradicted later: the model flags it, a named person decides.
+_CONTRADICTED = {
+    **dict.fromkeys(("declined", "cancelled", "failed", "reversed"), frozenset({"approved"})),
+    "approved": frozenset({"failed"}),
+}
 
 # A card dialogue takes 5 to 30 s: often at first so that the cashier does not wait for us, then
 # slower so that a customer who looks for a card does not cost a request every two seconds.
@@ -58,8 +64,8 @@ def allowed(old, new, by="provider", contradicted=False):
 
     by            "provider": what the provider, or our own exchange with it, shows; "attempt": what its
                   signed message tells about a later attempt of the same customer; "person": a decision
-    contradicted  True when the provider reported the contrary after a refusal had been recorded; it lets
-                  a person, and only a person, set declined/cancelled/failed to approved
+    contradicted  True when the provider reported the contrary of what had been recorded; it lets a person,
+                  and only a person, set declined/cancelled/failed/reversed to approved and approved to failed
     The same state again is no change and not allowed: the caller leaves the record alone.
     """
     if not isinstance(old, str) or not isinstance(new, str):
@@ -70,15 +76,16 @@ def allowed(old, new, by="provider", contradicted=False):
     if by != "person":
         return False
     if contradicted is True and old in _CONTRADICTED:
-        return new == "approved"
+        return new in _CONTRADICTED[old]
     return new in _BY_PERSON.get(old, ())
 
 
-def next_inquiry(attempt, state, poll=None):
+def next_inquiry(attempt, state, poll=None, quiet=0):
     """Seconds (int, at least 1) to wait before the next inquiry about an operation in `state`.
 
     attempt  number of that inquiry (int; 1 is the first one in this state, less counts as 1)
     poll     the profile's {"first", "slow"} in seconds for what is in flight; the deadline is the caller's
+    quiet    seconds in which asking could disturb (a customer at the terminal): not before they are over
     ProtocolError code "settled" when there is nothing to ask about, "attempt" for no number.
     """
     if not isinstance(attempt, int) or isinstance(attempt, bool):
@@ -86,8 +93,12 @@ def next_inquiry(attempt, state, poll=None):
     if state not in STATES or state not in UNSETTLED:
         raise ProtocolError(f"Nothing is to be asked in state {shown(state)}.", "state", "settled")
     if state != "unknown":
-        return _seconds(poll, "first" if attempt <= FAST_INQUIRIES else "slow")
-    return UNKNOWN_DELAYS[max(attempt, 1) - 1] if attempt <= len(UNKNOWN_DELAYS) else UNKNOWN_DELAY_LAST
+        seconds = _seconds(poll, "first" if attempt <= FAST_INQUIRIES else "slow")
+    elif attempt <= len(UNKNOWN_DELAYS):
+        seconds = UNKNOWN_DELAYS[max(attempt, 1) - 1]
+    else:
+        seconds = UNKNOWN_DELAY_LAST
+    return max(seconds, math.ceil(quiet))
 
 
 def _seconds(poll, name):

@@ -8,6 +8,7 @@ SERIES = version_info[0]
 JSONRPC = "jsonrpc" if SERIES >= 19 else "json"
 # field attribute for the average of a column in graphs and pivots
 AVERAGE = {"aggregator": "avg"} if SERIES >= 18 else {"group_operator": "avg"}
+NO_SUM = {"aggregator": None} if SERIES >= 18 else {"group_operator": None}  # a number that is no measure
 
 
 def config_path():

@@ -14,7 +14,14 @@ class ChargedPayment(models.Model):
     _register = False
 
     def action_post(self):
-        """Charge saved cards after the commit, and wait for the outcome."""
+        """Charge saved cards after the commit, and wait for the outcome: nobody else may post the payment."""
+        if any(payment._servipay_is_charging() for payment in self):
+            raise UserError(
+                _(
+                    "The saved card is being charged for this payment, and it is not known yet whether the "
+                    "money is taken. Wait for the outcome: Odoo then posts or cancels the payment by itself."
+                )
+            )
         return super(ChargedPayment, self.with_context(servipay_charging=True)).action_post()
 
     def action_cancel(self):

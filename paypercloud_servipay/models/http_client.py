@@ -23,6 +23,7 @@ from urllib3 import connectionpool
 from urllib3.util.ssl_ import create_urllib3_context
 
 from ..api.masking import get_logger
+from .http_body import UnreadableBody, read_body
 
 _logger = get_logger(__name__)
 
@@ -194,6 +195,14 @@ class _Adapter(HTTPAdapter):
         return context
 
 
+class _Session(requests.Session):
+    """One that knows of no redirect: to find one, ``requests`` reads and unpacks the whole body first."""
+
+    def get_redirect_target(self, resp):
+        """Return None, whatever the answer says."""
+        return None
+
+
 class _Budget:
     """The time that all tries of one request have: one time-out to connect and one to answer."""
 
@@ -326,7 +335,7 @@ class HttpClient:
     def _exchange(self, request, url, attempt, budget):
         connection, seconds = budget.left()
         self._check_target(url)
-        with requests.Session() as session:
+        with _Session() as session:
             # no proxies, no .netrc: a key that somebody left there would replace ours
             session.trust_env = False
             session.mount("https://", _Adapter(attempt, connection))
@@ -342,7 +351,7 @@ class HttpClient:
                     stream=True,
                 )
                 with answer:
-                    body = self._read(answer)
+                    body = read_body(answer, MAX_RESPONSE)
                     if attempt.expired:
                         raise TimeoutError("the answer took too long")
                     return answer.status_code, dict(answer.headers), body
@@ -354,25 +363,17 @@ class HttpClient:
         for info in socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM):
             check_address(info[4][0], self.connection.allow_private)
 
-    def _read(self, answer):
-        chunks, size = [], 0
-        for chunk in answer.iter_content(16384):
-            chunks.append(chunk)
-            size += len(chunk)
-            if size > MAX_RESPONSE:
-                raise OverflowError(f"the answer is larger than {MAX_RESPONSE} bytes")
-        return b"".join(chunks)
-
     def _classify(self, error, attempt):
         """Turn any exception into an ApiError; only ``attempt.sent`` decides what it means for the money."""
         forbidden = _cause(error, ForbiddenTarget)
         if forbidden:
             message = f"{forbidden} is an address inside the network, which this company may not call"
             return ApiError("configuration", message, attempt.sent)
-        if isinstance(error, OverflowError):
+        if isinstance(error, UnreadableBody):
             return ApiError("undecodable", str(error), attempt.sent)
-        if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.InvalidHeader):
-            return ApiError("configuration", str(error), attempt.sent)
+        ours = requests.exceptions.InvalidURL | requests.exceptions.InvalidHeader
+        if isinstance(error, ours) and not attempt.sent:  # else it is the answer's header
+            return ApiError("configuration", str(error), False)
         if attempt.sent:
             return ApiError("outcome_unknown", self._describe(error, attempt), True)
         return ApiError("not_sent", self._describe(error, attempt), False)

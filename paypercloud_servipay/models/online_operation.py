@@ -1,11 +1,17 @@
 from datetime import timedelta
 
-from odoo import _, api, fields, models
+from odoo import _, api, fields
 
 from .actions import open_form
+from .online_page import OnlinePage
+
+# A bank keeps a reservation for about seven days.
+CAPTURE_WITHIN = timedelta(days=5)
+GONE_AFTER = timedelta(days=8)
+FORGOTTEN_AFTER = timedelta(days=60)
 
 
-class OnlineOperation(models.Model):
+class OnlineOperation(OnlinePage):
     """What leads from an operation of an online provider to transaction, payment, invoice and journal items.
 
     Not a model of its own but a class that the ``servipay.operation`` of each payment addon is built on: this
@@ -34,10 +40,11 @@ class OnlineOperation(models.Model):
         for operation in self:
             online = operation.res_model == "payment.transaction"
             transaction = self.env["payment.transaction"].browse(operation.res_id if online else ()).exists()
-            source = transaction.source_transaction_id or transaction
+            records = transaction._servipay_records() if transaction else []
+            invoices = [record.id for record in records if record._name == "account.move"]
             operation.payment_transaction_id = transaction
             operation.account_payment_id = transaction.payment_id
-            operation.invoice_ids = source.invoice_ids
+            operation.invoice_ids = self.env["account.move"].browse(invoices)
             operation.account_move_line_ids = transaction.payment_id.move_id.line_ids
 
     def _compute_can(self):
@@ -47,6 +54,16 @@ class OnlineOperation(models.Model):
         for operation in self.filtered(lambda one: one.provider in codes):
             operation.can_refund = operation.can_void = False
         return result
+
+    def _is_in_doubt(self):
+        """Tell whether this may take money, or may have: a page that is only open has not."""
+        if self.contradicted or self.state in ("draft", "sent", "cancelling", "unknown"):
+            return True
+        return self.state == "pending" and not self._is_waiting_for_customer()
+
+    def _is_waiting_for_customer(self):
+        """Tell whether nothing has happened yet but that a page was opened; providers know more of them."""
+        return self.reason in self._page_reasons() and not self._document()._servipay_is_charge()
 
     def action_open_account_payment(self):
         """Open the payment in accounting."""
@@ -76,19 +93,32 @@ class OnlineOperation(models.Model):
             "domain": [("id", "in", self.invoice_ids.ids)],
         }
 
+    def _servipay_recipients(self):
+        """Tell those whom the provider names ("Alerts to")."""
+        users, addresses = super()._servipay_recipients()
+        transaction = self.payment_transaction_id
+        if not transaction:
+            return users, addresses
+        own, addresses = transaction._servipay_recipients()
+        return own.filtered("active") or users, addresses
+
+    def _about(self):
+        transaction = self.payment_transaction_id
+        documents = transaction._servipay_records() if transaction else ()
+        names = [document.display_name for document in documents]
+        return ", ".join(names) or transaction.reference or super()._about()
+
     def _reason_sentences(self):
-        pages = {
-            "page_open": _("The customer is on the payment page."),
-            "page_left": _("The customer left the payment page."),
-        }
-        return {**super()._reason_sentences(), **pages}
+        return {**super()._reason_sentences(), **self._page_sentences()}
 
     def _online_words(self):
         """Return what is written into an invoice's history, in the operation's language."""
         money = self.currency_id.format(self.amount)
+        if self.contradicted:
+            kind = dict(self._fields["kind"]._description_selection(self.env))[self.kind]
+            return _("%(kind)s of %(money)s: %(why)s", kind=kind, money=money, why=self._explain())
         if self.state == "approved":
-            code, number = self.authorization_code or "-", self.external_ref or "-"
-            return self._online_approvals()[self.kind] % {"money": money, "code": code, "number": number}
+            return self._online_approval_words()
         if self.original_id:
             return _(
                 "Refund, capture or cancellation of %(money)s: %(why)s", money=money, why=self._explain()
@@ -103,6 +133,15 @@ class OnlineOperation(models.Model):
         text = texts.get(self.state, _("Online payment of %(money)s uncertain: %(why)s"))
         reason = self._explain_reason() if self.state in texts else self._explain()
         return text % {"money": money, "why": reason}
+
+    def _online_approval_words(self):
+        values = {
+            "money": self.currency_id.format(self._settled_amount()),
+            "code": self.authorization_code or "-",
+            "number": self.external_ref or "-",
+        }
+        words = self._online_approvals()[self.kind] % values
+        return f"{words} {self._explain_reason()}" if self.reason == "person" else words
 
     def _online_approvals(self):
         return {
@@ -119,12 +158,7 @@ class OnlineOperation(models.Model):
         }
 
     def _explain_money(self):
-        if self.reason == "page_left" and self.state == "cancelled":
-            return _(
-                "No payment was reported. If the customer says that it was paid, look at the platform's back "
-                "office: a message of the platform settles it whenever it comes."
-            )
-        return super()._explain_money()
+        return self._explain_page() or super()._explain_money()
 
     def _explain_next(self):
         """Say what a customer can do, who reads this on the portal and has no button “Resolve”."""
@@ -139,9 +173,27 @@ class OnlineOperation(models.Model):
         :param domain: which of the provider's unsettled operations are more than a page that nobody finished
         """
         self.env["payment.transaction"]._servipay_cron_unsent()
+        self.env["payment.transaction"]._servipay_cron_unbooked()
         unsettled = [("provider", "=", provider), ("state", "in", ("pending", "unknown"))]
         for operation in self.search([*unsettled, *domain]):
             transaction = operation._document()
             days = transaction.provider_id.sudo().servipay_pending_days if transaction else 0
             if transaction and operation.create_date <= fields.Datetime.now() - timedelta(days=days):
                 transaction._servipay_alert("pending_long", detail=operation._state_label(operation.state))
+        self._servipay_tell_reserved(provider)
+
+    @api.model
+    def _servipay_tell_reserved(self, provider):
+        """Tell once that what was reserved has to be captured soon, and once that it is probably gone."""
+        now = fields.Datetime.now()
+        domain = [
+            *(("provider", "=", provider), ("kind", "=", "authorisation"), ("state", "=", "approved")),
+            *(("settled_at", "<=", now - CAPTURE_WITHIN), ("settled_at", ">", now - FORGOTTEN_AFTER)),
+        ]
+        for operation in self.search(domain):
+            transaction = operation._document()
+            if not transaction or operation.currency_id.is_zero(operation.refundable_amount):
+                continue
+            gone = operation.settled_at <= now - GONE_AFTER
+            left = operation.currency_id.format(operation.refundable_amount)
+            transaction._servipay_alert("authorisation_gone" if gone else "capture_soon", detail=left)

@@ -16,6 +16,7 @@ from odoo import api
 from odoo.modules import module as odoo_module
 
 from ..api.masking import get_logger
+from .mail_queue import LATER
 from .turns import DIALOGUE, turns
 
 _logger = get_logger(__name__)
@@ -60,6 +61,8 @@ def _once(env, work):
             cr.execute("SET LOCAL lock_timeout = %s", [LOCK_TIMEOUT])
             # held until the commit: 17.0 and 18.0 forget what is not flushed with the last environment
             own = env(cr=cr, su=True)
+            # no e-mail is sent on the way out, while others wait for this turn
+            own = own(context={**own.context, **LATER})
             result = work(own)
             own.flush_all()
     except Exception:

@@ -3,7 +3,6 @@ from collections import namedtuple
 from odoo import _, api, fields, models
 from odoo.exceptions import UserError, ValidationError
 
-from ..api.dialogue import Call
 from ..api.request import Credentials
 from . import http_client
 from .access import MANAGERS
@@ -169,44 +168,6 @@ class ResCompany(models.Model):
                 _("No API profile is chosen for %(company)s. Nothing was sent.", company=self.name)
             )
         return profile
-
-    def _servipay_test_connection(self, terminal=None):
-        """Ask for the last reconciliation, which moves nothing; return a notification about it."""
-        self.ensure_one()
-        common = {"terminal_id": terminal.id} if terminal else {}
-        api_client = self._paypercloud_api(terminal, terminal_pid=terminal.pid if terminal else "", **common)
-        reply = api_client.call(Call("last_reconciliation"))
-        if terminal:
-            terminal.sudo()._note_contact(reply.latency, reply.text)
-        kind, message = self._servipay_describe_reply(reply)
-        return {
-            "type": "ir.actions.client",
-            "tag": "display_notification",
-            "params": {"type": kind, "message": message, "sticky": kind != "success"},
-        }
-
-    def _servipay_describe_reply(self, reply):
-        """Return (notification type, sentence) for the answer to a harmless call."""
-        if reply.outcome is None:
-            sentences = {
-                "configuration": _("The call was not made: %s"),
-                "not_sent": _("The server could not be reached: %s"),
-                "outcome_unknown": _("The server was reached but gave no answer: %s"),
-                "undecodable": _("The server answered something unreadable: %s"),
-            }
-            text = self.env["servipay.sentence"]._translate(reply.text)
-            return "danger", sentences[reply.error_class] % text
-        answer, milliseconds = reply.outcome, round(reply.latency or 0)
-        if answer.error_class in (None, "not_found"):
-            # "not found": the key was accepted, there was no reconciliation yet
-            return "success", _("The API answers and accepts the key (%s ms).", milliseconds)
-        if answer.error_class == "authentication":
-            return "danger", _("The API answers but refuses the key: %s", answer.error_message or "-")
-        return "warning", _(
-            "The API answers, but not as the profile expects (%(kind)s): %(text)s",
-            kind=answer.error_class,
-            text=answer.error_message or "-",
-        )
 
     def _servipay_seal_again(self):
         """Encrypt stored secrets with the first key of the configuration file."""

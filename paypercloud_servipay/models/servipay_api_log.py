@@ -6,15 +6,15 @@ from contextlib import contextmanager
 
 from odoo import api, fields, models
 
-from ..api.masking import Masker, clip, get_logger
-from ..compat import AVERAGE
+from ..api.masking import LIMIT, Masker, clip, get_logger
+from ..compat import AVERAGE, NO_SUM
 from .own_transaction import in_own_transaction, purge
 from .turns import RECORD
 
 _logger = get_logger(__name__)
 
-# Bodies above this are cut and say so; the size and the checksum are of the whole.
-MAX_BODY = 64 * 1024  # bytes
+# Bodies above this are cut, before they are masked, and say so; size and checksum are of the whole.
+MAX_BODY = LIMIT + 64  # bytes, with the words that say so
 PURGE_BATCH = 1000  # rows; one batch is one short statement
 PURGE_BATCHES = 50  # per run of the vacuum; it comes back tomorrow, or at once on 19.0
 
@@ -56,9 +56,9 @@ class ServipayApiLog(models.Model):
     method = fields.Char(readonly=True)
     url = fields.Char("URL", readonly=True)
     correlation_id = fields.Char("Correlation", readonly=True, index=True)
-    attempt = fields.Integer(readonly=True, **AVERAGE)
+    attempt = fields.Integer(readonly=True, **NO_SUM)
     duration = fields.Float("Duration (ms)", readonly=True, digits=(10, 1), **AVERAGE)
-    http_status = fields.Integer("HTTP status", readonly=True, **AVERAGE)
+    http_status = fields.Integer("HTTP status", readonly=True, **NO_SUM)
     outcome = fields.Selection(OUTCOMES, readonly=True)
     error_message = fields.Char("Error", readonly=True)
     request_size = fields.Integer("Request (bytes)", readonly=True)
@@ -140,7 +140,8 @@ class ServipayApiLog(models.Model):
         :param masker: an ``api.masking.Masker`` that knows the secrets in use
         :param keep_bodies: False stores size and checksum only
         """
-        masker, env = masker or Masker(), self.env
+        operation = self.env["servipay.operation"].sudo().browse(common.get("operation_id") or ())
+        masker, env = (masker or Masker()).knowing(operation._made_by_us()), self.env
 
         def journal(entry):
             try:

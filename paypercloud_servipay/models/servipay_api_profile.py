@@ -273,7 +273,8 @@ class ServipayApiWord(models.Model):
     profile_id = fields.Many2one("servipay.api.profile", required=True, index=True, ondelete="cascade")
     company_id = fields.Many2one(related="profile_id.company_id", store=True)
     word = fields.Char(required=True, help="Upper and lower case, spaces, - and _ make no difference.")
-    state = fields.Selection(STATES, "Means", required=True)
+    # Odoo copies no field of this name unless it is told to
+    state = fields.Selection(STATES, "Means", required=True, copy=True)
 
     @api.constrains("word", "state")
     def _check_document(self):

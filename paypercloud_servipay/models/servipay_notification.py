@@ -6,12 +6,13 @@ from datetime import timedelta
 import psycopg2
 from psycopg2 import sql
 
-from odoo import api, fields, models
+from odoo import _, api, fields, models
 
-from ..api.masking import Masker, get_logger
+from ..api.masking import get_logger
 from ..compat import check_access
 from .access import check_manager
 from .inbox import apply_soon
+from .message_turn import NotYet, Question, apply_notification
 from .own_transaction import after_commit, in_own_transaction, purge
 
 _logger = get_logger(__name__)
@@ -21,6 +22,8 @@ MAX_BODY = 256 * 1024  # bytes; larger messages are refused before they get here
 UNVERIFIED_PER_MINUTE = 20
 # Whoever stored a message applies it soon; the job is for what was left behind, not a second one beside it.
 JOB_AFTER = timedelta(seconds=30)
+LEASE = timedelta(minutes=2)  # that whoever asks what a message needs has for it, before the job asks too
+WAITING = ("received", "failed")
 RETRY_MINUTES = (1, 5, 15, 60, 360)
 REJECTED_DAYS = 30  # what nobody vouched for is only there to be looked at
 SETTLED_DAYS = 400  # a copy of a message that comes after a year is new, and finds its operation settled
@@ -187,7 +190,9 @@ class ServipayNotification(models.Model):
         return self.env.cr.fetchone()[0]
 
     def _apply_once(self, replay=False):
-        """Apply one message under its row lock; what fails stays in the inbox for the job and the button."""
+        """Give one message its turn now; what fails stays in the inbox for the job and the button.
+
+        What has to be asked first is asked in the background: no request waits for a provider."""
         self.ensure_one()
         return apply_notification(self.env, self.id, replay)
 
@@ -224,20 +229,46 @@ class ServipayNotification(models.Model):
         after_commit(self.env, lambda env: apply_soon(env, number, apply_notification))
 
     def _apply_locked(self, replay):
+        """Apply the message; returns True, a ``Question`` that comes first, or False: it is not its turn.
+
+        ``_<provider>_apply_notification()`` tells whether it changed anything, or returns the question."""
+        if not self._lock_turn(replay):
+            return False
+        apply = getattr(self, f"_{self.provider}_apply_notification", None)
+        if not apply:
+            raise NotYet(_("The provider's addon was uninstalled: install it again."), silent=True)
+        found = apply()
+        if isinstance(found, Question):
+            # should this process die, the job asks
+            self.next_attempt_at = fields.Datetime.now() + LEASE
+            return found
+        return self._mark(found)
+
+    def _conclude_locked(self, answer, replay):
+        """Apply the message with the answer to its question; see ``_apply_locked``.
+
+        ``_<provider>_conclude_notification(answer)`` tells whether it changed anything; it raises ``NotYet``
+        for an answer that decides nothing."""
+        if not self._lock_turn(replay):
+            return False
+        if isinstance(answer, Exception):
+            raise answer
+        return self._mark(getattr(self, f"_{self.provider}_conclude_notification")(answer))
+
+    def _lock_turn(self, replay):
         self.env.cr.execute(
             "SELECT state FROM servipay_notification WHERE id = %s FOR UPDATE",
             [self.id],
             log_exceptions=False,
         )
         row = self.env.cr.fetchone()
-        if not row or row[0] not in ("received", "failed", *(("processed", "duplicate") if replay else ())):
-            return False
         self.invalidate_recordset()
-        handler = getattr(self, f"_{self.provider}_apply_notification")  # tells whether it changed anything
-        changed = handler()
+        return bool(row) and row[0] in (*WAITING, *(("processed", "duplicate") if replay else ()))
+
+    def _mark(self, changed):
         self.write(
             {
-                "state": "processed" if changed or row[0] == "processed" else "duplicate",
+                "state": "processed" if changed or self.state == "processed" else "duplicate",
                 "attempts": self.attempts + 1,
                 "processed_at": fields.Datetime.now(),
                 "next_attempt_at": False,
@@ -255,25 +286,48 @@ class ServipayNotification(models.Model):
         if hook and self.state == "processed":
             hook()
 
-    def _note_failure(self, text):
+    def _note_waiting(self, text, failed):
+        """Let the message wait for its next turn, which is made until it was applied.
+
+        :param text: why it was not; failed: whether that is a failure, or only too early
+        """
+        if not self._lock_turn(False):
+            return  # applied meanwhile, or applied before this replay: done is done
         minutes = RETRY_MINUTES[min(self.attempts, len(RETRY_MINUTES) - 1)]
-        self.write(
-            {
-                "state": "failed",
-                "attempts": self.attempts + 1,
-                "error": text[:500],
-                "next_attempt_at": fields.Datetime.now() + timedelta(minutes=minutes),
-            }
+        values = {"attempts": self.attempts + 1, "error": text[:500]}
+        values["next_attempt_at"] = fields.Datetime.now() + timedelta(minutes=minutes)
+        if failed:
+            values["state"] = "failed"
+        self.write(values)
+        if self.attempts == len(RETRY_MINUTES):
+            self._tell_stuck()
+
+    def _tell_stuck(self):
+        """Tell people once that a message waits for hours: what it reports is not applied."""
+        users, addresses = self.env["res.users"], []
+        if self.operation_id:
+            users, addresses = self.operation_id._servipay_recipients()
+        self.env["servipay.alert"]._raise_once(
+            f"message_waits:{self.id}",
+            "message_waits",
+            self.company_id or self.env.company,
+            users,
+            addresses,
+            document=self.operation_id or None,
+            provider=self.provider,
+            reference=self.operation_id.name or self.dedupe_key,
+            detail=self.error or "",
         )
 
     @api.model
     def _cron_apply(self, limit=200):
         """Apply what was stored but not applied: the process died, or the handler failed."""
-        due = [("state", "in", ("received", "failed")), ("next_attempt_at", "<=", fields.Datetime.now())]
+        due = [("state", "in", WAITING), ("next_attempt_at", "<=", fields.Datetime.now())]
         for notification in self.search(due, order="id", limit=limit):
             try:
                 notification._apply_once()
-            except psycopg2.Error:
+            except Exception:  # pylint: disable=broad-except
+                # whatever is wrong with one message, the others are applied all the same
                 _logger.exception("notification %s stays in the inbox", notification.id)
 
     @api.autovacuum
@@ -297,33 +351,6 @@ def _purge_batch(env):
         {"rejected": REJECTED_DAYS, "settled": SETTLED_DAYS, "batch": PURGE_BATCH},
     )
     return env.cr.rowcount
-
-
-def apply_notification(env, number, replay=False):
-    """Apply the notification with an id once, in transactions of its own; tells whether it was applied now.
-
-    :param env: an environment or a ``Detached``, so that it needs no request
-    """
-
-    def apart(method, *args):
-        return in_own_transaction(
-            env, lambda own: getattr(own["servipay.notification"].browse(number), method)(*args)
-        )
-
-    try:
-        applied = apart("_apply_locked", replay)
-    except Exception as error:  # pylint: disable=broad-except
-        # whatever the handler raised, its transaction is gone and the message must not be
-        text = Masker().exception(error)
-        _logger.exception("notification %s could not be applied", number)
-        apart("_note_failure", text)
-        return False
-    if applied:
-        try:
-            apart("_follow_up")
-        except Exception:  # pylint: disable=broad-except
-            _logger.exception("what follows notification %s has to be done by its scheduled job", number)
-    return applied
 
 
 def _room_for_unverified():

@@ -7,9 +7,9 @@ from odoo.exceptions import AccessError, UserError, ValidationError
 
 from ..api import states
 from ..api.errors import ProtocolError
-from ..api.finding import Finding
+from ..api.finding import NOT_PAID, Finding
 from ..api.masking import Masker, get_logger, masks_to
-from ..compat import AVERAGE, check_access
+from ..compat import NO_SUM, check_access
 from .actions import open_form, open_operations
 from .conversation import Conversation, converse
 from .lean import lean
@@ -33,11 +33,6 @@ INTENT_FIELDS = (
 )
 # What can be given back: money that was taken, or reserved.
 PAYMENTS = ("purchase", "capture", "authorisation")
-# How long a lost answer is looked for automatically; afterwards only a person or a notification can settle
-# it.
-GIVE_UP_AFTER = timedelta(days=7)
-QUESTIONS_BEFORE = 2  # before it counts that the provider knows nothing of a request
-CRON_SECONDS = 45
 REFRESH_SECONDS = 20  # of a button that was pressed on a list; then the job goes on
 # What a provider calls things by is no free text: altered, it could not be asked about again.
 IDENTIFIERS = frozenset(
@@ -92,12 +87,17 @@ class ServipayOperation(models.Model):
         readonly=True,
     )
     amount = fields.Monetary(readonly=True)
-    currency_id = fields.Many2one("res.currency", readonly=True)
+    currency_id = fields.Many2one("res.currency", readonly=True, ondelete="restrict")
     terminal_id = fields.Many2one(
-        "servipay.terminal", readonly=True, check_company=True, index="btree_not_null"
+        "servipay.terminal", readonly=True, check_company=True, index="btree_not_null", ondelete="restrict"
     )
     original_id = fields.Many2one(
-        "servipay.operation", "Original operation", readonly=True, check_company=True, index="btree_not_null"
+        "servipay.operation",
+        "Original operation",
+        readonly=True,
+        check_company=True,
+        index="btree_not_null",
+        ondelete="restrict",
     )
     child_ids = fields.One2many("servipay.operation", "original_id", "Refunds and voids", readonly=True)
     reference = fields.Char(readonly=True, copy=False, help="What the provider knows this operation by.")
@@ -184,8 +184,10 @@ class ServipayOperation(models.Model):
     settled_at = fields.Datetime(readonly=True, copy=False)
     next_inquiry_at = fields.Datetime("Next inquiry", readonly=True, copy=False)
     cancel_wished = fields.Boolean("Cancellation wished", readonly=True, copy=False)
-    inquiry_count = fields.Integer("Inquiries", readonly=True, copy=False, **AVERAGE)
-    resolved_by_id = fields.Many2one("res.users", "Decided by", readonly=True, copy=False)
+    inquiry_count = fields.Integer("Inquiries", readonly=True, copy=False, **NO_SUM)
+    resolved_by_id = fields.Many2one(
+        "res.users", "Decided by", readonly=True, copy=False, ondelete="restrict"
+    )
     resolution = fields.Char("Reason of the decision", readonly=True, copy=False)
     log_ids = fields.One2many("servipay.api.log", "operation_id", "API logs", readonly=True)
     log_count = fields.Integer(compute="_compute_counts", compute_sudo=True)
@@ -258,7 +260,8 @@ class ServipayOperation(models.Model):
             operation.can_resolve = operation.state == "unknown" or operation.contradicted
 
     @api.depends(
-        *("state", "reason", "detail", "contradicted", "contradiction", "next_inquiry_at", "cancel_wished")
+        *("state", "reason", "detail", "contradicted", "contradiction", "next_inquiry_at", "cancel_wished"),
+        *("decided", "resolution", "approved_amount"),
     )
     @api.depends_context("lang")
     def _compute_explanation(self):
@@ -331,8 +334,7 @@ class ServipayOperation(models.Model):
 
     def _ask_soon(self):
         """Leave the inquiries to the scheduled job, at once; return a notification that says so."""
-        unsettled = self.filtered(lambda operation: operation.state in states.UNSETTLED)
-        for operation in unsettled:
+        for operation in self.filtered(lambda operation: operation._is_asked_about()):
             operation._apart("write", {"next_inquiry_at": fields.Datetime.now()})
         self.env.ref("paypercloud_servipay.cron_settle").sudo()._trigger()
         message = _("%s operations are left: Odoo asks about them in the background.", len(self))
@@ -490,6 +492,10 @@ class ServipayOperation(models.Model):
         Calls ``_<provider>_plan(step)`` with step "send", "inquire" or "cancel". The callable gets no cursor
         and may not use one: it is run after this transaction was committed."""
         self.ensure_one()
+        if step == "send" and self.cancel_wished:
+            return Finding("cancelled", "withdrawn")
+        if step == "send" and (self.state != "sent" or self._is_overdue()):
+            return Finding("failed", "not_sent", _("its time was over before its turn came"))
         try:
             # what stands in the way is stored: in the company's language, whoever acts
             return getattr(self._for_chatter(), f"_{self.provider}_plan")(step)
@@ -509,7 +515,7 @@ class ServipayOperation(models.Model):
         holder = self.terminal_id and self.search(
             [("terminal_id", "=", self.terminal_id.id), ("state", "in", tuple(states.IN_FLIGHT))], limit=1
         )
-        if holder:
+        if holder and not holder._give_way():
             self._move("failed", reason="terminal_held", detail=holder._summary())
             return False
         now = fields.Datetime.now()
@@ -539,22 +545,6 @@ class ServipayOperation(models.Model):
         hook = getattr(self, f"_{self.provider}_address", None)
         return hook() if hook else {"terminal_pid": self.terminal_id.pid}
 
-    def _claim_inquiry(self, also_settled=False):
-        self._lock()
-        if also_settled and self.state in states.FINAL and self._can_ask_settled():
-            return True
-        if self.state == "sent" and self.deadline_at <= fields.Datetime.now():
-            self._apply(Finding("unknown", "no_conclusion"))
-        if self.state not in ("pending", "cancelling", "unknown"):
-            return False
-        self._schedule_inquiry()
-        return True
-
-    def _can_ask_settled(self):
-        """Tell whether the provider can name what has ended: ``_<provider>_can_ask_settled`` where it is."""
-        hook = getattr(self, f"_{self.provider}_can_ask_settled", None)
-        return hook() if hook else bool(self.external_ref)
-
     def _claim_cancel(self):
         self._lock()
         if self.state == "draft":
@@ -571,44 +561,6 @@ class ServipayOperation(models.Model):
         """Claim the cancellation that was wished for before the provider's first answer."""
         return self.cancel_wished and self._claim_cancel()
 
-    def _pulse(self):
-        """Return (state, seconds until the next inquiry): what a conversation needs to know, in a read."""
-        due = self.next_inquiry_at or fields.Datetime.now() + timedelta(days=1)
-        return self.state, max((due - fields.Datetime.now()).total_seconds(), 0)
-
-    def _claim_step(self, also_settled=False):
-        """Claim what is to be done now; returns a step of ``_plan`` or None."""
-        if self._claim_wished_cancel():
-            return "cancel"
-        return "inquire" if self._claim_inquiry(also_settled) else None
-
-    def _pulse_and_claim(self, claim):
-        """Return what ``_pulse`` does and the step that was claimed, if one was due and is wanted.
-
-        In one transaction: fifty dialogues do this every other second."""
-        state, wait = self._pulse()
-        due = claim and state in states.UNSETTLED and wait <= 0
-        return state, wait, self._claim_step() if due else None
-
-    def _is_long_ago(self, span):
-        """Tell whether what was sent is not on its way any more: ``span`` ago, and asked about twice since.
-
-        The clock alone proves nothing: one that jumps ahead makes a request of this moment look old. The
-        third question comes minutes after the first, when no request waits for its answer any more.
-        """
-        age = fields.Datetime.now() - self.sent_at if self.sent_at else timedelta(0)
-        return age > span and self.inquiry_count > QUESTIONS_BEFORE
-
-    def _schedule_inquiry(self):
-        now = fields.Datetime.now()
-        values = {"inquiry_count": self.inquiry_count + 1}
-        # this inquiry is made now: the next one is one further
-        seconds = states.next_inquiry(values["inquiry_count"] + 1, self.state, self._rhythm())
-        values["next_inquiry_at"] = now + timedelta(seconds=seconds)
-        if self.state == "unknown" and self.sent_at and now - self.sent_at > GIVE_UP_AFTER:
-            values["next_inquiry_at"] = False
-        self.write(values)
-
     # ------------------------------------------------------------------
     # Business: apply what was learned
     # ------------------------------------------------------------------
@@ -622,10 +574,15 @@ class ServipayOperation(models.Model):
         if finding.about not in (None, self._subject()):
             self._ask_anew()
             return
+        finding = self._weigh_denial(finding)
         state, reason = finding.state, finding.reason
         by = "attempt" if finding.later_attempt else "provider"
         if state == "approved" and finding.mismatches:
             state, reason = "unknown", "mismatch"
+        self._keep_answered(finding)
+        if self._hear_about_decision(finding):
+            self._note_contact(finding)
+            return
         self._keep_facts(finding)
         if state == "reversed" and self.state in states.IN_FLIGHT:
             # it was approved and given back before we heard of either
@@ -634,6 +591,8 @@ class ServipayOperation(models.Model):
             self._move("pending", reason=reason, detail=finding.detail)
         elif state is None or state == self.state or self._is_only_going_on(state, by):
             self._note_no_news(finding)
+        elif state in NOT_PAID and self.state in NOT_PAID:
+            self._note_no_news(finding)  # another word for the same: nothing was taken
         elif states.allowed(self.state, state, by=by):
             self._move(state, by=by, reason=reason, detail=self._detail_of(finding))
         elif finding.state != "unknown":
@@ -649,7 +608,7 @@ class ServipayOperation(models.Model):
     def _ask_anew(self):
         """Drop an answer about something else than what is known now."""
         _logger.info("operation %s: an answer was overtaken by news and is asked for again", self.name)
-        if self.state in states.UNSETTLED:
+        if self._is_asked_about():
             self.write({"next_inquiry_at": fields.Datetime.now()})
 
     def _note_contact(self, finding):
@@ -672,6 +631,8 @@ class ServipayOperation(models.Model):
                 continue
             if finding.mismatches and name not in ("raw_state", "external_ref"):
                 continue  # facts about something else
+            if self.decided and name == "approved_amount":
+                continue  # how much it was is what the person said, until a person says something else
             if name in self._identifiers() and masks_to(
                 value, finding.values.get("masked_pan") or self.masked_pan
             ):
@@ -690,7 +651,18 @@ class ServipayOperation(models.Model):
             return value
         value = value.replace("\x00", "\ufffd")  # PostgreSQL stores no NUL
         # whatever a provider writes into its texts must not bring a card number into the chatter or an export
-        return value if field.name in self._identifiers() else Masker().text(value)
+        return value if field.name in self._identifiers() else self._masker().text(value)
+
+    def _masker(self):
+        """Return what hides secrets in a provider's words and leaves our own references readable."""
+        return Masker(known=self._made_by_us())
+
+    def _made_by_us(self):
+        """Return keys and references that we have made: one in 300 looks like a card number."""
+        related = self | self.original_id
+        keys = [key for key in related.mapped("idempotency_key") if key]
+        own = [op.reference for op in related if op.reference == f"{op.name}-{op.idempotency_key[:8]}"]
+        return [*keys, *own]
 
     def _identifiers(self):
         """Return the names of fields whose text is sent back as it is, and may look like something secret."""
@@ -705,33 +677,6 @@ class ServipayOperation(models.Model):
         if values:
             self.write(values)
 
-    def _flag_contradiction(self, finding):
-        """The provider now reports what the settled state rules out:
-
-        money may have moved. Never overwritten, never lost.
-        """
-        values = {"contradicted": True, "contradiction": finding.state}
-        if finding.mismatches:
-            values.update(reason="mismatch", detail=self._detail_of(finding))
-        same = values.get("detail", self.detail) == self.detail
-        if same and finding.state == (self.contradiction if self.contradicted else self.state):
-            return  # said before, or decided by somebody who knew it
-        _logger.warning(
-            "operation %s is %s but its provider reports %s: a person has to decide",
-            self.name,
-            self.state,
-            finding.state,
-        )
-        self.write(values)
-        self._post_explanation()
-        self._ask_manager()
-
-    def _end_overdue(self):
-        """A dialogue that did not end in time is unknown: somebody may have paid without us hearing of it."""
-        late = self.deadline_at and self.deadline_at <= fields.Datetime.now()
-        if self.state in ("pending", "cancelling") and late:
-            self._move("unknown", reason="overdue")
-
     def _move(self, state, by="provider", **values):
         """Change the state, here and nowhere else. Refuses and logs what the state machine does not allow."""
         self.ensure_one()
@@ -744,16 +689,13 @@ class ServipayOperation(models.Model):
                     new=self._state_label(state),
                 )
             )
-        values["state"] = state
+        values = {"decided": False, **values, "state": state}
         if state in states.FINAL:
             values.update(settled_at=fields.Datetime.now(), next_inquiry_at=False, cancel_wished=False)
         elif state == "pending" and self.state == "sent":
-            values["next_inquiry_at"] = fields.Datetime.now() + timedelta(
-                seconds=states.next_inquiry(1, "pending", self._rhythm())
-            )
+            values["next_inquiry_at"] = self._inquiry_at(1, state)
         elif state == "unknown":
-            first = timedelta(seconds=states.next_inquiry(1, "unknown"))  # the same for every provider
-            values.update(inquiry_count=0, next_inquiry_at=fields.Datetime.now() + first)
+            values.update(inquiry_count=0, next_inquiry_at=self._inquiry_at(1, state))
         old = self.state
         self.with_context(servipay_state_machine=_BY_STATE_MACHINE).write(values)
         self._after_move(old, state, by)
@@ -763,8 +705,10 @@ class ServipayOperation(models.Model):
 
         The chatter tells what a person should read, not the steps of a payment that goes well.
         """
-        if state in ("unknown", "failed"):
+        if state == "unknown":
             self._ask_manager()
+        elif state == "failed" and old in states.IN_FLIGHT:
+            self._tell_repeated_failure()
         elif state in states.FINAL and (old == "unknown" or self.contradicted):
             self.activity_unlink([CHECK])
         if by != "person" and (old == "unknown" or state in ("unknown", "failed", "declined", "reversed")):
@@ -776,6 +720,8 @@ class ServipayOperation(models.Model):
         if state == "approved" and self.kind == "void" and self.original_id and not kept:
             self.original_id._lock()
             self.original_id._apply(Finding("reversed", "voided", self.name))
+        if (old, state, self.kind) == ("approved", "failed", "void") and self.original_id:
+            self._undo_void()
         self._tell_document(state)
 
     def _tell_document(self, state):
@@ -789,57 +735,6 @@ class ServipayOperation(models.Model):
         if not self.res_model or self.res_model not in self.env or not self.res_id:
             return None
         return self.env[self.res_model].browse(self.res_id).exists()
-
-    def _resolve(self, outcome, reason):
-        """Settle an unknown or contradicted operation by a named person's word.
-
-        :param outcome: "approved" (it was paid) or "failed" (it was not paid)
-        :param reason: how the person knows; stored and shown
-        """
-        self.ensure_one()
-        user = self.env.user
-
-        def work(env):
-            operation = env["servipay.operation"].browse(self.id)
-            operation._lock()
-            if operation.state == outcome and operation.contradicted:
-                operation.write({"contradicted": False})
-            else:
-                operation._move(outcome, by="person", reason="person")
-            operation.write({"resolved_by_id": user.id, "resolution": reason, "contradicted": False})
-            operation._for_chatter()._post_decision(user, outcome, reason)
-            operation.activity_unlink([CHECK])
-
-        in_own_transaction(self.env, work)
-
-    def _post_decision(self, user, outcome, reason):
-        words = {"approved": _("it was paid"), "failed": _("it was not paid")}
-        body = _(
-            "%(user)s decided: %(what)s. Reason: %(why)s", user=user.name, what=words[outcome], why=reason
-        )
-        self.message_post(body=body, author_id=user.partner_id.id)
-
-    # ------------------------------------------------------------------
-    # Business: jobs
-    # ------------------------------------------------------------------
-
-    @api.model
-    def _cron_settle(self, limit=100):
-        """Work down what is not settled yet, oldest inquiry first, each in transactions of its own.
-
-        It ends after CRON_SECONDS, whatever is left: a provider that hangs must not hold the job until Odoo
-        kills it.
-        """
-        end = time.monotonic() + CRON_SECONDS
-        due = [("next_inquiry_at", "<=", fields.Datetime.now()), ("state", "in", tuple(states.UNSETTLED))]
-        for operation in self.search(due, order="next_inquiry_at", limit=limit):
-            if time.monotonic() > end:
-                break
-            try:
-                operation._inquire()
-            except Exception:  # pylint: disable=broad-except
-                # whatever is wrong with one operation, the others are asked about all the same
-                _logger.exception("operation %s could not be inquired", operation.id)
 
     # ------------------------------------------------------------------
     # Helpers
@@ -945,31 +840,14 @@ class ServipayOperation(models.Model):
         hook = getattr(self, f"_{self.provider}_seconds_allowed", None)
         return hook() if hook else MINIMUM_DEADLINE
 
-    def _rhythm(self):
-        """Return {"first", "slow"}: seconds between inquiries; ``_<provider>_rhythm`` where it exists."""
-        hook = getattr(self, f"_{self.provider}_rhythm", None)
-        return hook() if hook else None
-
     def _summary(self):
         amount = self.currency_id.format(self.amount) if self.currency_id else ""
         return " ".join(part for part in (self.name, amount, self.user_id.name or "") if part)
 
     def _detail_of(self, finding):
         if not finding.mismatches:
-            return Masker().text(finding.detail) if finding.detail else False
-        return Masker().text("; ".join(f"{m.field}: {m.asked} / {m.got}" for m in finding.mismatches))
-
-    def _ask_manager(self):
-        user = self.company_id._servipay_manager()
-        if user and not self.activity_search([CHECK]):
-            operation = self._in_language(user.lang)
-            summary, note = operation._check_summary(), operation._explain()
-            operation.activity_schedule(CHECK, summary=summary, note=note, user_id=user.id)
-
-    def _check_summary(self):
-        if self.contradicted:
-            return _("The provider contradicts itself: check this payment")
-        return _("Check this payment")
+            return self._masker().text(finding.detail) if finding.detail else False
+        return self._masker().text("; ".join(f"{m.field}: {m.asked} / {m.got}" for m in finding.mismatches))
 
     def _post_explanation(self):
         operation = self._for_chatter()

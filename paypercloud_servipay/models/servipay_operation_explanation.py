@@ -1,5 +1,7 @@
 from odoo import _, models
 
+from ..api.finding import NOT_PAID
+
 
 class ServipayOperation(models.Model):
     """What people read: what happened, what it means for the money, what to do."""
@@ -21,9 +23,33 @@ class ServipayOperation(models.Model):
 
     def _explain_reason(self):
         """Return what happened. ``reason`` is the slug that a driver or the state machine left."""
-        text = self._reason_sentences().get(self.reason or "", "")
+        known = self._explain_code()
+        if known:
+            return known
+        slug = self.reason or ""
+        refund = self._refund_sentences() if self.kind == "refund" else {}
+        text = refund.get(slug) or self._reason_sentences().get(slug, "")
         # plain replacement: the detail is somebody else's text and may hold braces
-        return text.replace("{detail}", self._shown_detail() or "-") if text else self._explain_detail()
+        if text:
+            return text.replace("{detail}", self._shown_detail() or "-")
+        return self._explain_detail() or self._explain_silence()
+
+    def _explain_code(self):
+        """Return what the provider's code means, where a certain refusal states one that is known."""
+        hook = getattr(self, f"_{self.provider}_code_sentence", None)
+        by_provider = (self.reason or "") in ("", "authentication", "validation", "not_found", "busy")
+        return hook() if hook and by_provider and self.state in NOT_PAID else ""
+
+    def _explain_silence(self):
+        """Return what can be said of a refusal that comes without a reason."""
+        if self.kind == "reconciliation" or self.state not in NOT_PAID:
+            return ""
+        at_terminal = {
+            "declined": _("The bank or the terminal refused, without a reason."),
+            "cancelled": _("It was cancelled, on the terminal or as it was asked to."),
+            "failed": _("The terminal or the provider reported a failure, without a reason."),
+        }
+        return at_terminal[self.state] if self.terminal_id or self.terminal_pid else ""
 
     def _shown_detail(self):
         """Return the detail in the reader's language, as far as it is one of our own sentences."""
@@ -63,6 +89,8 @@ class ServipayOperation(models.Model):
         """Return what to do."""
         if self.contradicted:
             return _("Check the terminal's journal or the provider's portal, then decide with “Resolve”.")
+        if self.reason == "person":
+            return self._explain_decision()
         if self.state == "unknown" and self.next_inquiry_at:
             return _(
                 "Do not repeat it: Odoo keeps asking the provider. If you know the outcome, enter it with "
@@ -77,6 +105,14 @@ class ServipayOperation(models.Model):
             return _("Correct the cause, then start a new operation.")
         return ""
 
+    def _explain_decision(self):
+        """Return what the provider says to a person's decision, and whether it is still asked."""
+        if not self.decided:
+            return ""
+        if self.next_inquiry_at:
+            return _("Odoo keeps asking the provider, and tells you should it say the contrary.")
+        return _("The provider has not confirmed it.")
+
     def _money_sentences(self):
         if self.kind == "reconciliation":
             return {
@@ -88,12 +124,23 @@ class ServipayOperation(models.Model):
             "sent": _("The request is on its way; money may be moving."),
             "pending": _("The provider is working on it; money may be moving."),
             "cancelling": _("A cancellation was asked for; the operation may still end approved."),
-            "approved": _("The money was moved."),
+            "approved": self._explain_moved(),
             "declined": _("No money was moved."),
             "cancelled": _("No money was moved."),
             "failed": _("No money was moved."),
             "unknown": _("The money may have been moved, or not."),
             "reversed": _("The money was given back by a void."),
+        }
+
+    def _explain_moved(self):
+        if not self.currency_id or not self.currency_id.compare_amounts(self._settled_amount(), self.amount):
+            return _("The money was moved.")
+        return _("%(moved)s of %(asked)s were moved.", **self._moved_and_asked())
+
+    def _moved_and_asked(self):
+        return {
+            "moved": self._money_text(self._settled_amount()),
+            "asked": self._money_text(self.amount),
         }
 
     def _reason_sentences(self):
@@ -143,8 +190,13 @@ class ServipayOperation(models.Model):
             "overdue": _("The provider did not report an outcome in time."),
             "cancel_refused": _("The provider refused to cancel ({detail})."),
             "voided": _("Voided by {detail}."),
+            "void_undone": _("Its void {detail} was called undone: the payment stands."),
             "person": _("Decided by %(who)s: %(why)s.", who=self.resolved_by_id.name, why=self.resolution),
         }
+
+    def _refund_sentences(self):
+        """Return {slug: sentence} of those that would call a refund a payment; addons add theirs."""
+        return {}
 
     def _state_label(self, state):
         return dict(self._fields["state"]._description_selection(self.env)).get(state, state)

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from datetime import timedelta
 
 from odoo import fields, models
 from odoo.exceptions import UserError
@@ -7,6 +8,9 @@ from ..api import dialogue
 from ..api.masking import Masker
 from .http_client import HttpClient
 from .paypercloud_api import PaypercloudApi
+
+# A provider that counts local days has what was sent around midnight in another day's list than UTC says.
+NEIGHBOURS = (timedelta(hours=-3), timedelta(hours=3))
 
 
 class ServipayOperation(models.Model):
@@ -43,7 +47,7 @@ class ServipayOperation(models.Model):
         }
 
     def _paypercloud_intent(self, credentials):
-        digits = self.currency_id._servipay_digits()
+        digits, days = self.currency_id._servipay_digits(), self._paypercloud_days()
         return dialogue.Intent(
             kind=self.kind,
             reference=self.reference,
@@ -55,8 +59,16 @@ class ServipayOperation(models.Model):
             pos_id=credentials.pos_id,
             external_ref=self.external_ref or "",
             original_ref=self.original_id.external_ref or "",
-            sent_on=fields.Date.to_string((self.sent_at or fields.Datetime.now()).date()),
+            sent_on=days[0],
+            or_on=days[1:],
         )
+
+    def _paypercloud_days(self):
+        """Return the days (YYYY-MM-DD) of the request: first in UTC, then as local clocks may have it."""
+        sent = self.sent_at or fields.Datetime.now()
+        local = fields.Datetime.context_timestamp(self.with_context(tz=self.company_id.partner_id.tz), sent)
+        moments = (sent, local, *(sent + shift for shift in NEIGHBOURS))
+        return tuple(dict.fromkeys(fields.Date.to_string(moment.date()) for moment in moments))
 
     def _paypercloud_calls(self, api, endpoint):
         """Return the list of ``dialogue.Call`` that an inquiry or a cancellation makes, as far as is certain.

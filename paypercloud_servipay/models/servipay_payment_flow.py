@@ -2,23 +2,17 @@ from datetime import timedelta
 
 from odoo import _, api, fields, models
 from odoo.exceptions import UserError
-from odoo.tools import config
 
 from ..api.finding import Finding
-from ..api.masking import get_logger
-from ..compat import SERIES
 from .actions import open_operations
 from .conversation import Conversation
 from .own_transaction import after_commit, in_own_transaction
-
-_logger = get_logger(__name__)
+from .servipay_payment_books import book
 
 UNSENT_AFTER = timedelta(minutes=15)  # sending takes less than a minute
 # of an operation that says nothing yet about the payment itself
-SILENT = ("page_open", "page_left", "confirming")
-BOOK_AFTER = 5  # seconds: the browser, when it comes back, books at once
+SILENT = ("page_open", "page_left", "page_unasked", "confirming")
 MOVEMENTS = ("refund", "capture", "void")
-UNDECIDED = ("draft", "pending", "authorized")
 
 
 class ServipayPaymentFlow(models.AbstractModel):
@@ -33,7 +27,10 @@ class ServipayPaymentFlow(models.AbstractModel):
     """
 
     _name = "servipay.payment.flow"
-    _inherit = ["servipay.payment.compat", "servipay.export"]
+    _inherit = [
+        *("servipay.payment.compat", "servipay.payment.documents", "servipay.payment.books"),
+        *("servipay.payment.gate", "servipay.export", "servipay.kept"),
+    ]
     _description = "Online payments behind operations"
 
     # ------------------------------------------------------------------
@@ -62,6 +59,9 @@ class ServipayPaymentFlow(models.AbstractModel):
             domain = transaction._servipay_operations()
             transaction.servipay_operation_count = operations.search_count(domain)
 
+    def _servipay_hanging(self):
+        return [("res_model", "=", "payment.transaction"), ("res_id", "in", self.ids)]
+
     def _servipay_operations(self):
         numbers = [*self.ids, *self.child_transaction_ids.ids]
         return [("res_model", "=", self._name), ("res_id", "in", numbers)]
@@ -75,6 +75,12 @@ class ServipayPaymentFlow(models.AbstractModel):
     # The payment page
     # ------------------------------------------------------------------
 
+    def _servipay_begin_page(self, reference, authorisation=False):
+        """Open the operation of a payment page that may begin; see ``_servipay_open_page``."""
+        if not self._servipay_operation():
+            self._servipay_check_begin()
+        return self._servipay_open_page(reference, authorisation)
+
     def _servipay_open_page(self, reference, authorisation=False):
         """Open the operation of a payment page, in this transaction: the form leaves after its commit.
 
@@ -85,6 +91,7 @@ class ServipayPaymentFlow(models.AbstractModel):
         operation = self._servipay_operation()
         if operation:  # the same form, rendered again
             return operation
+        self.env["servipay.operation"]._check_neutralized()
         operation = self._servipay_open(reference, authorisation)
         operation._claim()
         operation._apply(Finding("pending", "page_open"), "send")
@@ -115,6 +122,12 @@ class ServipayPaymentFlow(models.AbstractModel):
         domain = [("res_model", "=", self._name), ("res_id", "=", self.id), ("kind", "in", kinds)]
         return self.env["servipay.operation"].sudo().search(domain, limit=1)
 
+    def _servipay_took_nothing(self):
+        """Return whether this attempt has ended, and for certain without money: then it may be said so."""
+        operation = self._servipay_operation()
+        ended = self.state in ("cancel", "error") and operation.state in ("declined", "failed", "cancelled")
+        return bool(ended and self.state_message and not operation.contradicted)
+
     # ------------------------------------------------------------------
     # A saved card: its charge is committed before it is sent
     # ------------------------------------------------------------------
@@ -128,6 +141,7 @@ class ServipayPaymentFlow(models.AbstractModel):
         self.ensure_one()
         operation = self._servipay_operation()
         if not operation:
+            self._servipay_check_begin()
             operation = self._servipay_open(
                 reference,
                 authorisation,
@@ -253,8 +267,10 @@ class ServipayPaymentFlow(models.AbstractModel):
             self._set_authorized(extra_allowed_states=("error", "cancel"))
         elif state == "approved":
             self._set_done(extra_allowed_states=("cancel",))
-        elif state in ("declined", "failed") and self.state in ("draft", "pending", "error"):
-            self._set_error(words, extra_allowed_states=("error",))
+        elif state in ("declined", "failed") and self.state == "error":
+            self.state_message = words  # Odoo would write it into the document's history each time
+        elif state in ("declined", "failed") and self.state in ("draft", "pending"):
+            self._set_error(words)
         elif state == "cancelled" and self.state in ("draft", "pending", "error"):
             self._set_canceled(state_message=words, extra_allowed_states=("error",))
         elif state in ("pending", "unknown") and self.state in ("draft", "error", "cancel"):
@@ -295,209 +311,6 @@ class ServipayPaymentFlow(models.AbstractModel):
         self.env.flush_all()
         self.invalidate_recordset()
 
-    # ------------------------------------------------------------------
-    # Words for the invoice's history
-    # ------------------------------------------------------------------
-
-    def _servipay_note(self, operation):
-        """Write into the chatter of the documents that are paid what the provider reported."""
-        source = self.source_transaction_id or self
-        words = source._servipay_words(operation.with_context(lang=source._servipay_language()))
-        for document in source._servipay_documents():
-            document.message_post(body=words)
-
-    def _servipay_documents(self):
-        """Return the paid documents as a list of records: invoices, and orders where sales are installed."""
-        orders = self.sale_order_ids if "sale_order_ids" in self._fields else ()
-        return [*self.invoice_ids, *orders] or [*self._servipay_drafts()]
-
-    def _servipay_drafts(self):
-        """Return the payment that somebody registered with a saved card, and that waits for the charge."""
-        return self.payment_id.filtered(_is_draft)
-
-    def _servipay_language(self):
-        """Return the language of who looks after payments, else of who looks after the invoice."""
-        users, _addresses = self._servipay_recipients()
-        responsible = self.invoice_ids[:1].invoice_user_id
-        people = users | responsible | self.company_id._servipay_manager()
-        return people[:1].lang or self.company_id.partner_id.lang or "en_US"
-
-    # ------------------------------------------------------------------
-    # Accounting, and what goes wrong with it
-    # ------------------------------------------------------------------
-
-    def _servipay_alert(self, kind, detail="", key="", document=None):
-        """Tell people once about an event of this transaction; see ``servipay.alert``."""
-        users, addresses = self._servipay_recipients()
-        document = document or self.invoice_ids[:1] or self
-        self.env["servipay.alert"].sudo()._raise_once(
-            f"{kind}:{self._name}:{self.id}:{key}",
-            kind=kind,
-            company=self.company_id,
-            users=users,
-            addresses=addresses,
-            document=document,
-            provider=self.provider_code,
-            reference=self.reference,
-            amount=abs(self.amount),
-            currency_id=self.currency_id.id,
-            detail=detail,
-        )
-
-    def _servipay_tell_forged(self):
-        """Tell once an hour that somebody sends messages about this that the provider did not sign."""
-        hour = fields.Datetime.now().strftime("%Y-%m-%d %H")
-        self.provider_id._servipay_alert(
-            f"bad_signature:{self.provider_id.id}:{hour}",
-            self.provider_id.company_id,
-            kind="bad_signature",
-            reference=self.reference,
-        )
-
-    def _servipay_book_soon(self):
-        """Let Odoo's own job make the payment in some seconds, in its own process.
-
-        A server without jobs (a test, a till's own process) makes it now, after the outcome is committed."""
-        if config["max_cron_threads"]:
-            soon = fields.Datetime.now() + timedelta(seconds=BOOK_AFTER)
-            self.env.ref("payment.cron_post_process_payment_tx").sudo()._trigger(soon)
-        else:
-            after_commit(self.env, self._servipay_booker())
-
-    def _servipay_booker(self):
-        number, model = self.id, self._name
-        return lambda env: in_own_transaction(
-            env, lambda own: own[model].browse(number)._servipay_post_process()
-        )
-
-    def _servipay_post_process(self):
-        """Make the payment and reconcile it now; what fails is tried again by Odoo's own job."""
-        self.ensure_one()
-        self._servipay_lock()
-        # 17.0 would make a payment of whatever it is given
-        if self.is_post_processed or self.state != "done":
-            return
-        try:
-            self._post_process() if SERIES >= 18 else self._finalize_post_processing()
-        except UserError:
-            _logger.warning("transaction %s could not be booked", self.reference)
-
-    def _servipay_booking(self, book):
-        """Call ``book``; a failure is told once, in a transaction that it does not take along."""
-        try:
-            with self.env.cr.savepoint():
-                result = book()
-                for transaction in self.filtered(lambda one: one._is_servipay() and one.state == "done"):
-                    transaction._servipay_post_draft()
-                return result
-        except UserError as error:
-            for transaction in self.filtered(lambda one: one._is_servipay()):
-                transaction._servipay_tell_failure(str(error))
-            raise
-
-    def _servipay_post_draft(self):
-        """Post the payment that waited for the charge of a saved card, and reconcile it."""
-        payment = self.payment_id.filtered(lambda one: _is_draft(one) or one.state in ("cancel", "canceled"))
-        if not payment:
-            return
-        if not _is_draft(payment):  # it was given up, and the money came all the same
-            payment.action_draft()
-        gone = self.invoice_ids.filtered(lambda invoice: invoice.state == "cancel")
-        invoices = self.invoice_ids - gone
-        paid_before = invoices.filtered(_is_paid)
-        lines = _receivable(invoices)
-        if lines and payment.destination_account_id != lines[0].account_id:
-            payment.destination_account_id = lines[0].account_id
-        payment.action_post()
-        self._servipay_reconcile(payment, invoices)
-        self._servipay_check_booked(payment, gone, paid_before)
-
-    def _servipay_tell_failure(self, text):
-        number, model = self.id, self._name
-        in_own_transaction(
-            self.env,
-            lambda env: env[model].browse(number)._servipay_alert("not_reconciled", detail=text, key="error"),
-        )
-
-    if SERIES >= 18:
-
-        def _post_process(self):
-            return self._servipay_booking(super()._post_process)
-
-    else:
-
-        def _finalize_post_processing(self):
-            # it would take them for processed, and never look at them again
-            ready = self.filtered(lambda one: not one._is_servipay() or one.state not in UNDECIDED)
-            return ready._servipay_booking(super(ServipayPaymentFlow, ready)._finalize_post_processing)
-
-    def _create_payment(self, **extra_create_values):
-        """Make the payment, on all series with the document's own account and without cancelled invoices."""
-        if not self._is_servipay():
-            return super()._create_payment(**extra_create_values)
-        gone = self.invoice_ids.filtered(lambda invoice: invoice.state == "cancel")
-        paid_before = self.invoice_ids.filtered(_is_paid)
-        notes = self._servipay_credit_notes()
-        lines = _receivable(notes or self.invoice_ids - gone)
-        if lines:
-            extra_create_values.setdefault("destination_account_id", lines[0].account_id.id)
-        if gone:
-            self.invoice_ids -= gone  # 17.0 and 18.0 fail on them
-        payment = super()._create_payment(**extra_create_values)
-        if gone:
-            self.invoice_ids += gone
-        if notes:
-            self._servipay_reconcile(payment, notes)
-        self._servipay_check_booked(payment, gone, paid_before)
-        return payment
-
-    def _servipay_credit_notes(self):
-        """Return the open credit notes of the invoices whose payment this transaction gives back."""
-        moves = self.env["account.move"]
-        if self.operation != "refund":
-            return moves
-        domain = [
-            ("reversed_entry_id", "in", self.source_transaction_id.invoice_ids.ids),
-            ("move_type", "=", "out_refund"),
-            ("state", "=", "posted"),
-            ("payment_state", "in", ("not_paid", "partial")),
-        ]
-        return moves.search(domain, order="id")
-
-    def _servipay_reconcile(self, payment, documents):
-        lines = payment.move_id.line_ids + _receivable(documents)
-        account = payment.destination_account_id
-        lines.filtered(lambda line: line.account_id == account and not line.reconciled).reconcile()
-
-    def _servipay_check_booked(self, payment, gone, paid_before):
-        """Tell when the money of a payment is not where the customer thinks it is."""
-        if self.operation == "refund" or not self.invoice_ids:
-            return
-        open_lines = payment.move_id.line_ids.filtered(
-            lambda line: line.account_id == payment.destination_account_id and not line.reconciled
-        )
-        if gone:
-            self._servipay_alert("document_cancelled", document=gone[0])
-        elif paid_before and open_lines:
-            self._servipay_alert("already_paid", document=paid_before[0])
-        elif open_lines:
-            rest = sum(open_lines.mapped("amount_residual_currency"))
-            self._servipay_alert("not_reconciled", detail=payment.currency_id.format(abs(rest)))
-
-
-def _is_paid(invoice):
-    return invoice.state == "posted" and invoice.currency_id.is_zero(invoice.amount_residual)
-
-
-def _is_draft(payment):
-    # 19.0 calls a payment "in process" as soon as it has an entry, which may be a draft
-    return (payment.move_id or payment).state == "draft"
-
-
-def _receivable(documents):
-    """Return the lines of invoices or credit notes that a payment is reconciled with."""
-    return documents.line_ids.filtered(lambda line: line.display_type == "payment_term")
-
 
 def send_movement(env, model, number, kind):
     """Open, claim and send a refund, capture or void, each in a transaction of its own.
@@ -512,7 +325,7 @@ def send_movement(env, model, number, kind):
     if not operation_id:
         return
     send_claimed(Conversation(env, operation_id))
-    apart("_servipay_post_process")
+    book(env, model, number)
 
 
 def send_claimed(conversation):

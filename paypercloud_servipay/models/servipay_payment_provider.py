@@ -1,5 +1,6 @@
-from odoo import api, fields, models
+from odoo import _, api, fields, models
 
+from ..api import states
 from ..api.masking import Masker
 from .http_client import Connection, HttpClient
 
@@ -8,7 +9,7 @@ class ServipayPaymentProvider(models.AbstractModel):
     """What the suite's online providers share; a payment addon puts it in front of ``payment.provider``."""
 
     _name = "servipay.payment.provider"
-    _inherit = "servipay.secrets"
+    _inherit = ["servipay.secrets", "servipay.kept"]
     _description = "Online payment provider"
 
     servipay_allow_private = fields.Boolean(
@@ -18,10 +19,52 @@ class ServipayPaymentProvider(models.AbstractModel):
         help="For a simulator: private and loopback addresses, and http. Never needed for the real platform.",
     )
     servipay_alert_user_ids = fields.Many2many(
-        "res.users", "servipay_alert_user_rel", string="Alerts to", domain=[("share", "=", False)]
+        "res.users",
+        "servipay_alert_user_rel",
+        string="Alerts to",
+        domain=[("share", "=", False)],
+        copy=False,  # Odoo copies providers into each new company: its people are others
     )
-    servipay_alert_emails = fields.Char("Alerts also to", help="E-mail addresses, separated by commas.")
+    servipay_alert_emails = fields.Char(
+        "Alerts also to", help="E-mail addresses, separated by commas.", copy=False
+    )
     servipay_pending_days = fields.Integer("Alert for pending payments after (days)", default=3)
+
+    # ------------------------------------------------------------------
+    # What payments hang on
+    # ------------------------------------------------------------------
+
+    def _servipay_hanging(self):
+        transactions = self.env["payment.transaction"].sudo()._search([("provider_id", "in", self.ids)])
+        return [("res_model", "=", "payment.transaction"), ("res_id", "in", transactions)]
+
+    def _servipay_loses(self, vals):
+        """The test platform knows nothing of real payments; a disabled provider is still asked and told."""
+        to_test = self.state == "enabled" and vals.get("state") == "test"
+        return to_test or super()._servipay_loses(vals)
+
+    @api.onchange("state")
+    def _onchange_servipay_state(self):
+        """Say what is still open, to whoever disables a provider."""
+        if self.state != "disabled" or not self._origin:
+            return None
+        domain = [*self._origin._servipay_hanging(), ("state", "in", tuple(states.UNSETTLED))]
+        found = self.env["servipay.operation"].sudo().search(domain)
+        if not found:
+            return None
+        names = ", ".join(found[:5].mapped("name"))
+        message = _(
+            "Payments whose outcome is not known yet: %(count)s (%(names)s). No new payment begins while "
+            "this provider is disabled; the open ones are still followed, and booked when they turn out "
+            "paid.",
+            count=len(found),
+            names=names,
+        )
+        return {"warning": {"title": _("Open payments"), "message": message}}
+
+    # ------------------------------------------------------------------
+    # Who is told
+    # ------------------------------------------------------------------
 
     def _servipay_recipients(self):
         """Return (users, e-mail addresses) that alerts go to."""

@@ -1,5 +1,8 @@
 from datetime import timedelta
 
+import psycopg2
+from psycopg2 import sql
+
 from odoo import _, api, fields, models
 from odoo.exceptions import UserError
 
@@ -101,13 +104,22 @@ class ServipayTerminal(models.Model):
     # ------------------------------------------------------------------
 
     def action_test(self):
-        """Reach the terminal's provider without moving anything and say what came back."""
+        """Reach the terminal's provider without moving anything and say what came back.
+
+        Calls ``_<provider>_test()``, which returns a ``Tested``. This may be an address in memory only, and
+        Odoo forgets what is in memory with the first transaction of its own (a log row's): the hook reads
+        what it needs of ``self`` first, then it speaks.
+        """
         self.ensure_one()
         check_manager(self)
         test = getattr(self, f"_{self.provider}_test", None)
         if test is None:
             raise UserError(_("This kind of terminal cannot be tested."))
-        return test()
+        key, number = self._key(), self.id
+        tested = test()
+        if number or tested.latency is not None:
+            self._note_tested(key, tested)
+        return tested.notification()
 
     def action_open_operations(self):
         """Open the operations of this terminal."""
@@ -118,33 +130,70 @@ class ServipayTerminal(models.Model):
     # ------------------------------------------------------------------
 
     def _paypercloud_test(self):
-        return self.company_id._servipay_test_connection(self)
+        return self.company_id._servipay_test(self)
 
     @api.model
-    def _find_or_create(self, company, provider, pid):
-        """Return the terminal of ``company`` with this identifier, committed; created at its first use."""
+    def _find_or_new(self, company, provider, pid):
+        """Return the terminal of ``company`` with this identifier, in memory only when it is not there yet.
+
+        An address that was only typed, perhaps wrongly, is no terminal: it becomes one at its first payment
+        (:meth:`_stored_id`) or at its first successful test.
+        """
         if not pid:
             return self.browse()
-        values = {"company_id": company.id, "provider": provider, "pid": pid}
+        key = {"company_id": company.id, "provider": provider, "pid": pid}
+        known = self.sudo()._with_key(key)
+        return self.browse(known.id) if known else self.new({**key, "name": pid})
 
-        def find(env):
-            terminals = env["servipay.terminal"].with_context(active_test=False)
-            return terminals.search([(name, "=", value) for name, value in values.items()], limit=1)
+    def _stored_id(self):
+        """Return the id (False without a terminal) for a record that refers to it; commits a new terminal.
+
+        An id, no record: the caller's transaction does not see the row before it ends (REPEATABLE READ).
+        """
+        if not self or self.id:
+            return self.id
+        key = self._key()
+        return in_own_transaction(self.env, lambda env: env["servipay.terminal"]._with_key(key, make=True).id)
+
+    def _key(self):
+        return {"company_id": self.company_id.id, "provider": self.provider, "pid": self.pid}
+
+    def _with_key(self, key, make=False):
+        domain = [(name, "=", value) for name, value in key.items()]
+        quiet = {"tracking_disable": True, "mail_create_nolog": True, "mail_create_nosubscribe": True}
+        terminals = self.with_context(active_test=False, **quiet)
+        found = terminals.search(domain, limit=1)
+        return terminals.create({**key, "name": key["pid"]}) if make and not found else found
+
+    def _note_tested(self, key, tested):
+        """Remember how a test went; one that succeeded makes a terminal of an address that was none."""
 
         def work(env):
-            quiet = {"tracking_disable": True, "mail_create_nolog": True, "mail_create_nosubscribe": True}
-            terminals = env["servipay.terminal"].with_context(**quiet)
-            return (find(env) or terminals.create({**values, "name": pid})).id
+            env["servipay.terminal"]._with_key(key, make=True)._note_contact(tested.latency, tested.message)
 
-        known = find(self.sudo().env).id
-        return self.browse(known or in_own_transaction(self.env, work))
+        in_own_transaction(self.env, work)
 
     def _note_contact(self, latency=None, error=""):
         """Remember how the last exchange went: ``latency`` in ms when there was an answer, else why not."""
         self.ensure_one()
         now = fields.Datetime.now()
         if latency is not None:
-            values = {"last_contact_at": now, "last_latency": latency}
+            names, values = ("last_contact_at", "last_latency"), (now, round(latency))
         else:
-            values = {"last_error_at": now, "last_error": error}
-        self.write(values)
+            text = (error or "").replace("\x00", "\ufffd")  # PostgreSQL stores no NUL
+            names, values = ("last_error_at", "last_error"), (now, text or None)
+        try:
+            with self.env.cr.savepoint(flush=False):
+                self._update_at_once(names, values)
+        except psycopg2.errors.SerializationFailure:
+            return  # another exchange has just noted its own: no answer is kept waiting or tried again for it
+        self.invalidate_recordset(names)
+
+    def _update_at_once(self, names, values):
+        """Write columns without waiting for anybody who writes this row, too."""
+        # suite-check: ok psycopg2's own composition of names
+        query = sql.SQL(
+            "UPDATE servipay_terminal SET ({names}) = ROW(%s, %s) WHERE id IN"
+            " (SELECT id FROM servipay_terminal WHERE id = %s FOR UPDATE SKIP LOCKED)"
+        ).format(names=sql.SQL(", ").join(map(sql.Identifier, names)))
+        self.env.cr.execute(query, [*values, self.id], log_exceptions=False)

@@ -17,6 +17,8 @@ CARDS = (
     "6011111111111117",
     "4222222222222",
     "6304000000000000",
+    "501800000009",  # Maestro has 12 digits and more
+    "30569309025904",
 )
 # names under which the providers of this suite send secrets (protocols/*.md), in the spellings of the field
 NAMES = (
@@ -58,6 +60,21 @@ NAMES = (
     ),
 )
 BENIGN = (
+    # moments, telephones, amounts and numbers of ours, in whatever company
+    *(
+        "1764532800123",
+        "1764532800123456",
+        "20261130104214",
+        "2026-11-30 10:42:14.123456",
+        "30/11/2026 10:42",
+    ),
+    *("+33 6 12 34 56 78", "0033612345678", "06 12 34 56 78 / 01 23 45 67 89", "12.34  56.78  90.12  34.56"),
+    *("SP000001-12345678", "SP000042-00000000 SP000043-11111118", "2024, 2025, 2026, 2027"),
+    *(
+        "7d444840-9dc0-41d1-b245-511111111111",
+        "24444840-9000-4111-8245-511111111111",
+        "[1, 20, 300, 4000, 50000]",
+    ),
     *("status: approved", "operationId=42&status=pending", '{"reference": "SP000017-1f2e", "amount": 1234}'),
     *(
         "Idempotency-Key: 7d444840-9dc0-11d1-b245-5ffdce74fad2",
@@ -235,10 +252,32 @@ def _by_value():
             yield f"value {name} in {frame}", frame.format(form), "", hidden, {"values": (API_KEY,)}
 
 
-def _card_numbers():
-    separators = ("", " ", "-", ".", "\u00a0")
+def _card_numbers(few):
+    separators = (
+        *(
+            "",
+            " ",
+            "-",
+            ".",
+            "\u00a0",
+            "  ",
+            "\t",
+            "\n",
+            "\r\n",
+            "\u2013",
+            "/",
+            ",",
+            "+",
+            "\u2009",
+            " - ",
+            " / ",
+        ),
+        *("_", ":", "|", "%20", "%2D", "%C2%A0", "%20%20", "&nbsp;", "&#160;", "&#x2009;", "&thinsp;", "\\t"),
+        *("\\n", "\\u00a0", "   ", ", ", "\t\t", "\u202f", "\u3000", " \u00b7 ", "%0A", "&nbsp;&nbsp;"),
+    )
     frames = ("{}", "card {} refused", '{{"note": "{}"}}', "a={}&b=1", "<x>{}</x>", "PAN={}", "({})", "x{}x")
-    for card in CARDS:
+    frames = frames[:3] if few else frames
+    for card in CARDS[-2:] if few else CARDS:
         spellings = [sep.join(card[i : i + 4] for i in range(0, len(card), 4)) for sep in separators]
         spellings += [
             "".join(chr(0x0660 + int(d)) for d in card),
@@ -247,10 +286,40 @@ def _card_numbers():
         for spelling in spellings:
             for frame in frames:
                 yield f"card {spelling} in {frame}", frame.format(spelling), "", (spelling, card), {}
+        for name, spelling in _encoded(card).items():
+            for frame in frames[:1] if few else frames[:5]:
+                yield f"card {card} {name} in {frame}", frame.format(spelling), "", (spelling, card), {}
         yield f"card {card} as a number", json.dumps({"n": int(card)}), "application/json", (card,), {}
         yield f"card {card} as a key", json.dumps({card: 1}), "application/json", (card,), {}
         yield f"card {card} track 2", f";{card}=25121010000012300000?", "", (card, "2512101"), {}
+        track = f"%B{card}^DOE/JOHN^25121010000012300000?"
+        yield f"card {card} track 1", track, "", ("2512101", card[1:], card), {}
+        more = "".join(f"%{ord(char):02X}" for char in "4111111111111111")
+        yield f"card {card} track 1, more encoded", f"{track} {more}", "", (card[1:], card), {}
+        yield f"card {card} unseen between", "\u200b".join(card), "", ("\u200b".join(card), card), {}
         yield f"card {card} in a path", f"https://h/cards/{card}/pay?x=1", "", (card,), {}
+
+
+def _encoded(card):
+    """A card number inside something that has to be decoded first."""
+    slip = f"CARTE BANCAIRE\n{card[:4]} {card[4:8]} {card[8:12]} {card[12:]}\nMONTANT 12,34".encode()
+    raw = card.encode()
+    return {
+        "base64": base64.b64encode(raw).decode(),
+        "base64 without its end": base64.b64encode(raw).decode().rstrip("="),
+        "a slip in base64": base64.b64encode(slip).decode(),
+        "a slip in lines of base64": base64.encodebytes(slip * 2).decode().strip(),
+        "base64 of JSON": base64.urlsafe_b64encode(b'{"n": "%s"}' % raw).decode(),
+        "base64 behind a path": "/b/" + base64.b64encode(b"no. " + raw).decode(),
+        "hex": raw.hex(),
+        "HEX of a slip": slip.hex().upper(),
+        "hex with spaces": raw.hex(" "),
+        "percent": "".join(f"%{ord(char):02X}" for char in card),
+        "html": "".join(f"&#{ord(char)};" for char in card),
+        "html hex": "".join(f"&#x{ord(char):x};" for char in card),
+        "half percent": card[:8] + "".join(f"%{ord(char):02X}" for char in card[8:]),
+        "json escapes": "".join(f"\\u{ord(char):04x}" for char in card),
+    }
 
 
 def _free_text():
@@ -280,9 +349,9 @@ def _free_text():
         yield f"text {name} in json", json.dumps({"message": payload}), "application/json", (hidden,), {}
 
 
-def probes():
-    """Yield every probe."""
+def probes(few=False):
+    """Yield every probe; ``few``: two card numbers in fewer frames, where each probe takes a transaction."""
     yield from _by_name()
     yield from _by_value()
-    yield from _card_numbers()
+    yield from _card_numbers(few)
     yield from _free_text()

@@ -51,6 +51,30 @@ class TestAfterwards(CommittedCase):
         ):
             after_commit(self.env_on(cr), broken)
 
+    def test_job_does_not_wait_for_one_that_hangs(self):
+        """The lanes of the others are worked down meanwhile, and the job ends in time."""
+        hold, done = threading.Event(), []
+        self.addCleanup(hold.set)
+
+        def work(env, lane, _end):
+            self.assertIsInstance(env, Detached)
+            if lane == [1]:
+                hold.wait(20)
+            done.append(lane)
+
+        job = "odoo.addons.paypercloud_servipay.models.servipay_operation_inquiries"
+        with (
+            self.environment() as env,
+            patch(f"{job}.odoo_module", NO_TEST),
+            patch(f"{job}.CRON_SECONDS", 1),
+            patch(f"{job}._work_down", work),
+            patch(f"{job}.ServipayOperation._due_lanes", lambda _self, _limit: [[1], [2], [3]]),
+        ):
+            began = time.monotonic()
+            env["servipay.operation"]._cron_settle()
+            self.assertLess(time.monotonic() - began, 10)
+        self.assertEqual(sorted(done), [[2], [3]])
+
     def test_inbox_works_through_its_queue_in_one_thread(self):
         done, everything = [], threading.Event()
 
@@ -138,7 +162,7 @@ class TestReserved(ApiCase):
         operation._apply(Finding("declined", ""))
         operation._apply(Finding("approved", "", later_attempt=True))
         self.assertEqual((operation.state, operation.contradicted), ("approved", False))
-        with mute_logger("odoo.addons.paypercloud_servipay.models.servipay_operation"):
+        with mute_logger("odoo.addons.paypercloud_servipay.models"):
             operation._apply(Finding("declined", "", later_attempt=True))
         self.assertEqual((operation.state, operation.contradicted), ("approved", True))
 

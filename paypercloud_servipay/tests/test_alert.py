@@ -41,6 +41,57 @@ class TestAlert(ApiCase):
         self.assertIn("More than 20 alerts", many.explanation)
         self.assertEqual(many.user_ids, self.manager)
 
+    def test_flood_about_nothing_is_counted_in_one_row(self):
+        """Two thousand made-up messages must not leave two thousand rows and activities."""
+        for number in range(60):
+            self.tell(f"k{number}", kind="unknown_reference")
+        rows = self.env["servipay.alert"].search([])
+        self.assertEqual(len(rows), TOLD_PER_HOUR + 1)
+        many = rows.filtered(lambda alert: alert.kind == "too_many")
+        self.assertEqual(many.count, 60 - TOLD_PER_HOUR)
+        self.assertIn(f"({many.count})", many.title)
+
+    def test_document_has_one_row_and_one_activity_of_a_kind(self):
+        self.manager.email = "manager@example.com"
+        operation = self.purchase()
+        for number in range(60):
+            self.assertTrue(self.tell(f"k{number}", document=operation, kind="paid_twice"))
+        alert = self.env["servipay.alert"].search([])
+        self.assertEqual((len(alert), alert.count), (1, 60))
+        self.assertEqual(len(operation.activity_ids), 1)
+        self.assertIn("(60)", operation.activity_ids.summary)
+        self.assertEqual(len(self.mails()), 6)  # at 1, 2, 5, 10, 20 and 50
+        self.assertFalse(self.tell("k59", document=operation, kind="paid_twice"), "told before")
+        self.assertTrue(self.tell("k1", document=operation))  # of another kind
+        self.assertEqual(len(operation.activity_ids), 2)
+
+    def test_what_is_done_is_told_anew(self):
+        operation = self.purchase()
+        first = self.tell("k1", document=operation)
+        first.with_user(self.reader).action_done()
+        self.assertEqual(first.state, "done")
+        self.assertFalse(operation.activity_ids)
+        self.assertFalse(self.tell("k1", document=operation))
+        second = self.tell("k2", document=operation)
+        self.assertNotEqual(second, first)
+        self.assertEqual((second.state, len(operation.activity_ids)), ("open", 1))
+        first.action_reopen()
+        self.assertEqual(first.state, "open")
+
+    def test_old_alerts_are_deleted(self):
+        operation = self.purchase()
+        kept, done, nothing = self.tell("k1", document=operation), self.tell("k2"), self.tell("k3")
+        done.action_done()
+        self.env.flush_all()
+        self.env.cr.execute("UPDATE servipay_alert SET create_date = '2020-01-01', write_date = '2020-01-01'")
+        self.env["servipay.alert"]._gc_servipay_alerts()
+        self.assertEqual((kept | done | nothing).exists(), kept)
+
+    def test_text_of_somebody_else_is_one_bounded_line(self):
+        alert = self.tell(reference="A\r\nBcc: x@example.com" + "x" * 5000)
+        self.assertNotIn("\n", alert.title)
+        self.assertLess(len(alert.title), 600)
+
     def test_without_anybody_the_companys_person_is_told(self):
         alert = self.tell()
         self.assertEqual(alert.user_ids, self.manager)

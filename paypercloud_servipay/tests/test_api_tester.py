@@ -74,6 +74,19 @@ class TestApiTester(ApiCase):
         again.with_user(self.manager).action_call()
         self.assertEqual(self.simulator.count_charges(), 2, "a person's new attempt is a new payment")
 
+    def test_reference_of_another_operation_is_refused(self):
+        """A lost answer is looked up by its reference: the other one's charge would be taken for it."""
+        for earlier in (self.paid(), self.purchase()):
+            before = self.simulator.count_charges()
+            with self.assertRaisesRegex(UserError, earlier.name):
+                self.make("purchase", reference=earlier.reference).action_call()
+            self.assertEqual(self.simulator.count_charges(), before, "nothing was sent")
+
+    def test_next_attempt_makes_a_reference_of_its_own(self):
+        tester = self.make("purchase", reference="R-1")
+        tester.action_call()
+        self.assertFalse(self.env["servipay.api.tester"].browse(tester.action_again()["res_id"]).reference)
+
     def test_reads(self):
         paid = self.paid()
         for key in ("operations_list", "last_reconciliation"):
@@ -105,6 +118,29 @@ class TestApiTester(ApiCase):
         running = self.purchase(terminal_id=self.terminal.id).id
         self.check_preview("operation_status", 1, operation_id=running, terminal_pid="T2", pos_id="X")
         self.check_preview("operation_cancel", 3, operation_id=running, external_ref="edited")
+
+    def test_preview_of_the_form_is_what_is_sent(self):
+        """Key and reference too: they survive the form's saving."""
+        tester = self.env["servipay.api.tester"].with_user(self.manager).with_company(self.company)
+        form = Form(tester)
+        form.amount = 24.5
+        preview = form.preview
+        record = form.save()
+        record.action_call()
+        (request,) = self.simulator.requests
+        shown = json.loads(preview.partition("\n\n")[2])
+        self.assertEqual(shown, json.loads(request["body"]))
+        self.assertIn(f"Idempotency-Key: {record.intent_key}", preview)
+
+    def test_question_names_amount_and_terminal(self):
+        tester = self.make("purchase", terminal_pid="T2")
+        self.assertIn("12.34", tester.question)
+        self.assertIn("T2", tester.question)
+        self.assertEqual(tester.action_ask()["target"], "new")
+        self.assertFalse(self.simulator.requests)
+        for tester in (self.make("refund"), self.make("purchase", amount=0)):
+            with self.assertRaisesRegex(UserError, "Nothing was sent"):
+                tester.action_ask()
 
     def check_preview(self, key, number, **values):
         tester, before = self.make(key, **values), len(self.simulator.requests)

@@ -6,11 +6,11 @@ from unittest.mock import patch
 from cryptography.fernet import Fernet
 
 from odoo.exceptions import UserError, ValidationError
-from odoo.modules.module import get_module_path
 from odoo.tests import Form, tagged
 
 from ..models import secret_box
 from .common import API_KEY, ApiCase
+from .neutralized import neutralize
 
 
 def keys(*values):
@@ -168,11 +168,27 @@ class TestCompany(ApiCase):
         self.assertIn("refuses the key", message)
         self.company.servipay_api_key = API_KEY
         self.simulator.fault("last_reconciliation", "html_502", times=3)
-        self.assertEqual(self.connection()[0], "warning")
+        kind, message = self.connection()
+        self.assertEqual(kind, "warning")
+        self.assertIn("Last reconciliation", message)
         self.simulator.clear_faults()
         self.simulator.fault("last_reconciliation", "close_after", times=3)
         self.assertEqual(self.connection()[0], "danger")
         self.assertFalse(self.simulator.charges)
+
+    def test_another_server_is_no_success(self):
+        """A proxy or another API: a server answers, but nobody has read the key. Odoo: tests/e2e."""
+        url = self.company.servipay_base_url
+        self.company.servipay_base_url = f"{url}/wrong/path"  # JSON, "not found" for whatever is asked
+        self.assertIn("not as this API would", self.connection()[1])
+        for fault in ("html_502", "redirect_other", "garbage_body"):
+            with self.subTest(fault):
+                self.company.servipay_base_url = url
+                self.simulator.clear_faults()
+                self.simulator.fault("operations_list", fault, times=3)
+                kind, message = self.connection()
+                self.assertEqual(kind, "danger")
+                self.assertIn("not as this API would", message)
 
     # ------------------------------------------------------------------
     # Credentials and neutralisation
@@ -193,12 +209,8 @@ class TestCompany(ApiCase):
         self.assertEqual((operation.state, operation.reason), ("failed", "authentication"))
 
     def test_neutralize(self):
-        path = os.path.join(get_module_path("paypercloud_servipay"), "data", "neutralize.sql")
         pending = self.purchase()
-        with open(path, encoding="utf-8") as file:
-            self.env.flush_all()
-            self.env.cr.execute(file.read())
-        self.env.invalidate_all()
+        neutralize(self)
         self.assertFalse(self.company.servipay_api_key_set)
         self.assertFalse(self.company.servipay_base_url)
         self.assertEqual(self.company.servipay_environment, "demo")

@@ -1,11 +1,14 @@
 """The nine endpoints over real HTTP: what succeeds, and what each fault makes of an operation."""
 
+from datetime import datetime, timezone
+
 from odoo.exceptions import UserError
 from odoo.tests import tagged
 
 from ..api.dialogue import Call
 from ..api.finding import Finding
 from .common import API_KEY, ApiCase
+from .simulator import Api
 
 # faults on the answer to a purchase after which nobody can know: fault of the simulator, parameters
 UNCERTAIN = (
@@ -142,7 +145,7 @@ class TestEndpoints(ApiCase):
         operation._inquire()
         self.assertEqual(operation.state, "declined")
         self.assertEqual(operation.decline_code, "51")
-        self.assertIn("Insufficient funds", operation.explanation)
+        self.assertIn("(51)", operation.explanation)
 
     def test_uncertain_words_are_unknown(self):
         """The provider's own doubt stays doubt: in the assumed vocabulary "timeout" is not "failed"."""
@@ -269,10 +272,23 @@ class TestEndpoints(ApiCase):
             operation.external_ref, ours, "an answer about something else does not re-point this one"
         )
 
+    def test_found_in_a_list_of_local_days(self):
+        """Sunday 22:30 UTC is Monday in Brussels: a provider there has it in Monday's day and week."""
+        self.patch(Api, "day_offset", 1)
+        self.simulator.fault("purchase", "close_after", times=1)
+        operation = self.purchase()
+        then = datetime(2025, 11, 23, 23, 30)
+        [known] = self.simulator.application.books.operations.values()
+        known.created = then.replace(tzinfo=timezone.utc).timestamp()
+        operation.write({"sent_at": then})
+        self.env.flush_all()
+        operation._inquire()
+        self.assertEqual(operation.state, "approved", operation.explanation)
+
     def test_list_is_down_too(self):
         self.simulator.fault("purchase", "close_after", times=1)
         operation = self.purchase()
-        self.simulator.fault("operations_list", "http_500", times=6)
+        self.simulator.fault("operations_list", "http_500", times=99)
         operation._inquire()
         self.assertEqual(operation.state, "unknown")
         self.simulator.clear_faults()

@@ -2,7 +2,7 @@
 
 from odoo.tests import tagged
 
-from ..api import outcome, states
+from ..api import outcome, refusals, states
 from ..models.servipay_operation_explanation import ServipayOperation as Explaining
 from .common import ApiCase
 
@@ -27,7 +27,7 @@ OWN_REASONS = (
         "overdue",
         "cancel_refused",
     ),
-    *("reversed_unseen", "voided", "person", "withdrawn", "nothing_left"),
+    *("reversed_unseen", "voided", "void_undone", "person", "withdrawn", "nothing_left"),
 )
 # about lists and totals: they never reach an operation
 NOT_SHOWN = {"http_pending", "rows_missing", "rows_unreadable", "rows_truncated"}
@@ -55,6 +55,38 @@ class TestExplanations(ApiCase):
                 )._explain()
                 for word in ("try again", "retry", "No money was moved", "start a new"):
                     self.assertNotIn(word, text, reason)
+
+    def test_every_meaning_of_a_code_has_its_sentence(self):
+        self.assertEqual(set(self.operations.new()._refusal_sentences()), set(refusals.MEANINGS))
+
+    def test_refusals_say_why(self):
+        """By the code, so that everybody reads it in an own language; without one, what is known."""
+        cases = {
+            ("declined", "05"): "gives no reason (05)",
+            ("declined", "51"): "not sufficient (51)",
+            ("declined", "54"): "expired (54)",
+            ("declined", "55"): "PIN was wrong (55)",
+            ("cancelled", None): "cancelled, on the terminal",
+            ("failed", None): "reported a failure",
+        }
+        for (outcome_name, code), expected in cases.items():
+            with self.subTest(outcome_name, code=code):
+                self.simulator.script(outcome_name, **({"code": code} if code else {}))
+                operation = self.purchase(terminal_id=self.terminal.id)
+                operation._inquire()
+                self.assertEqual(operation.state, outcome_name)
+                self.assertIn(expected, operation.explanation)
+                self.assertIn("No money was moved", operation.explanation)
+
+    def test_refused_starts_say_why(self):
+        self.simulator.fault("purchase", "busy", times=1)
+        self.assertIn("busy with another payment", self.purchase().explanation)
+        unknown = self.env["servipay.terminal"].create(
+            {"name": "T9", "pid": "T9", "company_id": self.company.id}
+        )
+        self.assertIn("does not know this terminal", self.purchase(terminal_id=unknown.id).explanation)
+        self.company.servipay_api_key = "a-wrong-key-for-sure"
+        self.assertIn("refused the API key", self.purchase().explanation)
 
     def test_details_with_braces(self):
         operation = self.operations.new({"state": "failed", "reason": "validation", "detail": "{0} {x} %s"})

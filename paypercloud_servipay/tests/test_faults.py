@@ -54,7 +54,7 @@ AFTER_START = {
     "never": ("unknown", 0),
     "refused": ("failed", 0),
 }
-ALWAYS = 9  # more calls than an inquiry with all its tries makes
+ALWAYS = 50  # more calls than an inquiry with all its tries makes
 
 
 @tagged("post_install", "-at_install", "paypercloud_servipay")

@@ -1,11 +1,14 @@
 """The HTTP client: what left, whom it may reach, how long it may take, what it accepts."""
 
+import gzip
 import ipaddress
 import socket
 import ssl
 import tempfile
 import threading
 import time
+import tracemalloc
+import zlib
 from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 
@@ -92,6 +95,12 @@ def _self_signed():
         file.flush()
         context.load_cert_chain(file.name)
     return context, pem.decode()
+
+
+def packed(body, encoding, status="200 OK"):
+    """Return the bytes of an answer whose body is compressed, or says so."""
+    head = f"HTTP/1.1 {status}\r\nContent-Encoding: {encoding}\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
 
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
@@ -237,6 +246,63 @@ class TestHttpClient(TransactionCase):
         head = f"HTTP/1.1 200 OK\r\nContent-Length: {size}\r\n\r\n".encode()
         error = self.fails(self.listen(head + b"x" * size).url)
         self.assertEqual((error.error_class, error.sent), ("undecodable", True))
+
+    def test_compressed_answer_is_bounded_before_it_is_unpacked(self):
+        """Two kilobytes that are a gigabyte: neither memory nor time, whatever the layers are called."""
+        layer = gzip.compress(gzip.compress(bytes(10_000_000)) * 100)
+        self.assertLess(len(layer), 20_000)
+        bombs = {"gzip, gzip": layer, "gzip": gzip.compress(bytes(100_000_000)), "br": layer, "zstd": layer}
+        bombs |= {"deflate": zlib.compress(bytes(100_000_000)), "gzip, deflate, gzip": layer}
+        for encoding, body in bombs.items():
+            for status in ("200 OK", "307 Go\r\nLocation: /elsewhere", "503 Busy"):
+                error, seconds, peak = self.measured(packed(body, encoding, status))
+                self.assertEqual((error.error_class, error.sent), ("undecodable", True), encoding)
+                self.assertLess(peak, 8 * http_client.MAX_RESPONSE, encoding)
+                self.assertLess(seconds, 0.5, encoding)
+
+    def measured(self, answer):
+        """Return (the ApiError of an answer, seconds of this thread, bytes of memory at the peak)."""
+        url = self.listen(answer).url
+        tracemalloc.start()
+        self.addCleanup(tracemalloc.stop)
+        tracemalloc.reset_peak()
+        before, began = tracemalloc.get_traced_memory()[0], time.thread_time()
+        error = self.fails(url)
+        return error, time.thread_time() - began, tracemalloc.get_traced_memory()[1] - before
+
+    def test_endless_redirect_is_not_read(self):
+        """``requests`` would read the body of a redirect without a limit to find out where it leads."""
+        size = 40 * http_client.MAX_RESPONSE
+        head = f"HTTP/1.1 307 Go\r\nLocation: /x\r\nContent-Length: {size}\r\n\r\n".encode()
+        error, _seconds, peak = self.measured(head + bytes(size))
+        self.assertEqual((error.error_class, error.sent), ("undecodable", True))
+        self.assertLess(peak, 8 * http_client.MAX_RESPONSE)
+
+    def test_one_layer_that_nobody_asked_for_is_read(self):
+        """A proxy that compresses whatever is asked for must not make a payment uncertain."""
+        for encoding, body in {
+            "gzip": gzip.compress(b'{"a": 1}'),
+            "GZIP, identity": gzip.compress(b'{"a": 1}'),
+            "deflate": zlib.compress(b'{"a": 1}'),
+            " deflate ": zlib.compress(b'{"a": 1}')[2:-4],
+            "identity": b'{"a": 1}',
+        }.items():
+            response = self.client(self.listen(packed(body, encoding)).url).send(self.request())
+            self.assertEqual(response.body, b'{"a": 1}', encoding)
+        empty = self.client(self.listen(packed(b"", "gzip", "204 Fine")).url).send(self.request())
+        self.assertEqual((empty.status, empty.body), (204, b""))
+
+    def test_two_lengths_are_an_answer_that_nobody_can_read(self):
+        """Not a mistake in the settings: the request was sent."""
+        answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 9\r\n\r\n{}"
+        error = self.fails(self.listen(answer, answer, answer).url, retry="always")
+        self.assertEqual((error.error_class, error.sent), ("outcome_unknown", True))
+
+    def test_what_cannot_be_unpacked_is_uncertain(self):
+        whole = gzip.compress(b'{"a": 1}')
+        for body in (whole[:-3], whole + whole, b"{}", b"\x1f\x8b\x08"):
+            error = self.fails(self.listen(packed(body, "gzip")).url)
+            self.assertEqual((error.error_class, error.sent), ("undecodable", True), body)
 
     def test_plain_bytes_instead_of_a_handshake(self):
         """Refused, and nothing of the request was sent."""

@@ -6,11 +6,13 @@ from unittest.mock import patch
 
 import psycopg2
 
+from odoo import fields
 from odoo.exceptions import AccessError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
 from ..models import servipay_notification
+from ..models.message_turn import NotYet, Question
 from .common import ApiCase, Catcher, CommittedCase
 
 MODEL = "odoo.addons.paypercloud_servipay.models.servipay_notification.ServipayNotification"
@@ -65,7 +67,7 @@ class TestNotification(ApiCase):
             self.env["res.partner"].create({"name": "half done"})
             raise ValueError("no such order, card 4111111111111111")
 
-        with applying(broken), mute_logger("odoo.addons.paypercloud_servipay.models.servipay_notification"):
+        with applying(broken), mute_logger("odoo.addons.paypercloud_servipay.models.message_turn"):
             notification._apply_once()
         self.assertEqual(notification.state, "failed")
         self.assertNotIn("4111111111111111", notification.error)
@@ -75,6 +77,27 @@ class TestNotification(ApiCase):
         with applying(lambda self: True):
             self.inbox._cron_apply()
         self.assertEqual((notification.state, notification.attempts), ("processed", 2))
+
+    def test_one_that_breaks_everything_blocks_no_other(self):
+        """Neither its handler, nor somebody's automation on what is told about it, nor a missing addon."""
+        poison, other, orphan = (self.receive(key) for key in ("poison", "other", "orphan"))
+        poison.write({"attempts": 4, "event": "poison"})
+        orphan.provider = "uninstalled"
+        (poison | other | orphan).next_attempt_at = "2020-01-01"
+
+        def handler(self):
+            if self.event == "poison":
+                raise TypeError("no handler expects this")
+            return True
+
+        activities = self.env.registry["mail.activity"]
+        automation = patch.object(activities, "create", side_effect=TypeError("an automation"))
+        with applying(handler), automation, mute_logger("odoo.addons.paypercloud_servipay"):
+            self.inbox._cron_apply()
+        self.assertEqual((poison.state, poison.attempts, other.state), ("failed", 5, "processed"))
+        self.assertTrue(self.env["servipay.alert"].search([("key", "=", f"message_waits:{poison.id}")]))
+        self.assertEqual(orphan.state, "failed")
+        self.assertIn("install it again", orphan.error)
 
     def test_what_cannot_be_stored_is_shown(self):
         """A NUL or half a character is no reason to lose a message."""
@@ -107,6 +130,57 @@ class TestNotification(ApiCase):
             self.assertEqual(self.inbox._gc_servipay_notifications(), (3, 0))
         self.env.invalidate_all()
         self.assertEqual([not row.exists() for row, _goes in rows], [goes for _row, goes in rows])
+
+    def asking(self, answer):
+        """Give the provider "test" a question, and a handler that gets ``answer`` and keeps it."""
+        heard, asked = [], []
+
+        def ask(env):
+            asked.append(env)
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+        def conclude(_message, told):
+            heard.append(told)
+            if told is None:
+                raise NotYet("nobody answered", silent=True)
+            if told == "early":
+                raise NotYet("it is not over")
+            return True
+
+        question = Question(("a",), ask)
+        conclusion = patch(APPLY.replace("_apply_", "_conclude_"), conclude, create=True)
+        return applying(lambda _message: question), conclusion, asked, heard
+
+    def test_asked_first_then_applied_and_marked(self):
+        handler, conclusion, asked, heard = self.asking("yes")
+        notification = self.receive()
+        with handler, conclusion:
+            self.assertTrue(notification._apply_once())
+            self.assertFalse(notification._apply_once())
+        self.assertEqual((notification.state, heard, len(asked)), ("processed", ["yes"], 1))
+
+    def test_unanswered_is_tried_again_until_somebody_is_told(self):
+        """Not marked: not for an answer that did not come, nor for one that came too early."""
+        operation = self.operations._open(self.values())
+        for answer, state in ((None, "failed"), ("early", "received"), (ValueError("broken"), "failed")):
+            handler, conclusion, _asked, _heard = self.asking(answer)
+            notification = self.receive(key=str(answer), event="paid")
+            notification.operation_id = operation
+            waits = []
+            with handler, conclusion, mute_logger("odoo.addons.paypercloud_servipay.models.message_turn"):
+                for _turn in range(6):
+                    notification._apply_once()
+                    wait = notification.next_attempt_at - fields.Datetime.now()
+                    waits.append(round(wait.total_seconds() / 60))
+            self.assertEqual((notification.state, waits), (state, [1, 5, 15, 60, 360, 360]))
+            alert = self.env["servipay.alert"].search([("key", "=", f"message_waits:{notification.id}")])
+            self.assertEqual(alert.user_ids, self.manager)
+            handler, conclusion, _asked, _heard = self.asking("yes")
+            with handler, conclusion:
+                notification._apply_once()
+            self.assertEqual((notification.state, notification.error), ("processed", False))
 
     def test_replay(self):
         count = []

@@ -18,7 +18,7 @@ from .simulator import ENDPOINTS
 
 @tagged("post_install", "-at_install", "paypercloud_servipay")
 class TestOperation(ApiCase):
-    def operation_in(self, state):
+    def operation_in(self, state, **values):
         """Return an operation brought to ``state`` by legal moves."""
         way = {
             "draft": (),
@@ -32,7 +32,7 @@ class TestOperation(ApiCase):
             "cancelled": ("sent", "cancelled"),
             "failed": ("sent", "failed"),
         }[state]
-        operation = self.operations._open(self.values())
+        operation = self.operations._open(self.values(**values))
         for step in way:
             operation._move(step)
         self.env.flush_all()
@@ -306,6 +306,18 @@ class TestOperation(ApiCase):
         self.assertEqual(operation.state, "approved")
         self.assertFalse(operation.activity_ids, "the activity goes with the doubt")
 
+    def test_no_payment_waits_for_a_mail_server(self):
+        """One that does not answer would hold the turn in which people are told for a minute."""
+        self.manager.email = "manager@example.com"
+        operation = self.operation_in("pending")
+        operation.message_subscribe(self.manager.partner_id.ids)
+        triggers = self.env["ir.cron.trigger"].search_count([])
+        with patch.object(self.env.registry["mail.mail"], "send") as sent:
+            operation._apart("_move", "unknown")
+            self.env["servipay.alert"]._raise_once("k", "mismatch", self.company, self.manager)
+        self.assertFalse(sent.called)
+        self.assertGreater(self.env["ir.cron.trigger"].search_count([]), triggers, "nor does it wait an hour")
+
     def test_interrupted_process(self):
         """A process that died while it waited leaves "sent"; the job makes it unknown and finds the truth."""
         operation = self.operations._open(self.values())
@@ -319,6 +331,47 @@ class TestOperation(ApiCase):
         self.operations._cron_settle()
         self.assertEqual(operation.state, "approved")
         self.assertEqual(self.simulator.count_charges(), 1)
+
+    def test_overdue_holder_of_a_terminal_gives_way_to_the_next_payment(self):
+        """A process that died holds no terminal beyond its deadline, with or without the job; it is told."""
+        for state in ("sent", "pending", "cancelling"):
+            holder = self.operation_in(state, terminal_id=self.terminal.id)
+            refused = self.operations._open(self.values(terminal_id=self.terminal.id))
+            self.assertFalse(refused._apart("_claim"))
+            self.assertEqual((refused.state, refused.reason), ("failed", "terminal_held"))
+            self.make_overdue(holder)
+            waiting = self.operations._open(self.values(terminal_id=self.terminal.id))
+            self.assertTrue(waiting._apart("_claim"), state)
+            self.assertEqual((waiting.state, holder.state), ("sent", "unknown"))
+            self.assertEqual(holder.activity_ids.user_id, self.manager)
+            waiting._move("failed")
+
+    def test_clock_that_stepped_back_blocks_no_terminal_and_no_person(self):
+        """What was sent in the future is overdue: a person's question and the next payment end it."""
+        for release in (lambda one: one._inquire(), lambda one: one._give_way()):
+            holder = self.operation_in("sent", terminal_id=self.terminal.id)
+            ahead = fields.Datetime.now() + timedelta(hours=1)
+            later = ahead + timedelta(minutes=3)
+            holder.write({"sent_at": ahead, "deadline_at": later, "next_inquiry_at": later})
+            self.env.flush_all()
+            release(holder)
+            self.assertEqual(holder.state, "unknown")
+
+    def test_job_has_a_lane_for_each_company_and_finds_what_a_stepped_clock_left(self):
+        """Whoever has a hundred that are due keeps nobody else from being asked about."""
+        past = fields.Datetime.now() - timedelta(seconds=1)
+        other = self.env["res.company"].create({"name": "Next door", "currency_id": self.eur.id})
+        mine = [self.operation_in("unknown") for _number in range(3)]
+        theirs = self.operation_in("unknown", company_id=other.id)
+        for number, operation in enumerate([*mine, theirs]):
+            operation.next_inquiry_at = past - timedelta(minutes=9 - number)
+        ahead = self.operation_in("pending")
+        later = fields.Datetime.now() + timedelta(hours=1)
+        ahead.write({"sent_at": later, "deadline_at": later, "next_inquiry_at": later})
+        self.env.flush_all()
+        lanes = self.operations._due_lanes(100)
+        self.assertIn([*(one.id for one in mine), ahead.id], lanes)
+        self.assertIn([theirs.id], lanes)
 
     def test_job_backs_off_and_gives_up(self):
         self.simulator.script("never_ends")
@@ -410,8 +463,8 @@ class TestOperation(ApiCase):
 
         with patch("odoo.addons.paypercloud_servipay.models.conversation.time") as clock:
             clock.monotonic.return_value = 1000
-            clock.sleep.side_effect = nap
-            Conversation(self.env, operation.id).follow()
+            for wait in Conversation(self.env, operation.id).follow():
+                nap(wait)
         return naps
 
     def test_following_asks_when_it_is_due_and_ends_with_the_outcome(self):

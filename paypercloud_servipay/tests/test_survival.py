@@ -91,12 +91,27 @@ class TestSurvival(CommittedCase):
         """
         with self.environment() as env:
             company = env["res.company"].browse(self.company.id)
-            terminal_id = env["servipay.terminal"]._find_or_create(company, "paypercloud", "T2").id
+            terminal_id = env["servipay.terminal"]._find_or_new(company, "paypercloud", "T2")._stored_id()
         self.simulator.script("never_ends", default=True)
         self.addCleanup(self.simulator.script, "approved", default=True)
         found = self.in_threads(8, lambda env: self.start(env, self.values(terminal_id=terminal_id)))
         states = sorted(self.stored(operation_id, "state")["state"] for operation_id in found)
         self.assertEqual(states, ["failed"] * 7 + ["pending"])
+
+    def test_health_of_a_terminal_makes_no_answer_collide(self):
+        """Many answers about one terminal at once: each is applied at its first try; one notes the health."""
+        [terminal_id] = self.make_terminals("T1")
+        with self.environment() as early:
+            terminal = early["servipay.terminal"].browse(terminal_id)
+            self.assertFalse(terminal.last_error)  # the snapshot is taken
+            before = terminal.last_latency
+            with self.registry.cursor() as cr:
+                self.env_on(cr)["servipay.terminal"].browse(terminal_id)._note_contact(None, "no answer")
+            terminal._note_contact(12.3)
+            early.cr.execute("SELECT 1")  # the transaction goes on
+        with self.environment() as env:
+            terminal = env["servipay.terminal"].browse(terminal_id)
+            self.assertEqual((terminal.last_error, terminal.last_latency), ("no answer", before))
 
     def test_parallel_refunds_never_exceed_the_payment(self):
         with self.environment() as env:
@@ -160,7 +175,7 @@ class TestSurvival(CommittedCase):
         with self.environment() as env:
             company = env["res.company"].browse(self.company.id)
             terminals = env["servipay.terminal"]
-            return [terminals._find_or_create(company, "paypercloud", pid).id for pid in pids]
+            return [terminals._find_or_new(company, "paypercloud", pid)._stored_id() for pid in pids]
 
     def settle(self, operation_id):
         with self.environment() as env:

@@ -4,6 +4,7 @@ from decimal import Decimal
 
 from odoo import _, api, fields, models
 from odoo.exceptions import UserError
+from odoo.tools import format_amount
 
 from ..api import profile as profiles
 from ..api.dialogue import Call
@@ -75,6 +76,7 @@ class ServipayApiTester(models.TransientModel):
     date_to = fields.Date(default=fields.Date.context_today)
 
     preview = fields.Text(compute="_compute_preview")
+    question = fields.Text(compute="_compute_question", help="What is asked before money can move.")
     # one dialog is one intent: pressing "Call API" twice, or Odoo running the request again, is one payment
     intent_key = fields.Char(default=lambda self: str(uuid.uuid4()), readonly=True)
     called = fields.Boolean(readonly=True)
@@ -160,6 +162,16 @@ class ServipayApiTester(models.TransientModel):
             except ProtocolError as error:
                 tester.preview = tester._problem_sentence(error)
 
+    @api.depends("endpoint_id", "amount", "currency_id", "terminal_pid", "operation_id", "company_id")
+    def _compute_question(self):
+        for tester in self:
+            tester.question = tester._question() if tester.moves_money else ""
+
+    @api.depends("endpoint_id")
+    def _compute_display_name(self):
+        for tester in self:
+            tester.display_name = _("API Tester: %s", tester.endpoint_id.name or "-")
+
     @api.depends("log_id")
     def _compute_curl(self):
         for tester in self:
@@ -181,7 +193,19 @@ class ServipayApiTester(models.TransientModel):
             self._call_operation()
         else:
             self._call_plain()
-        return True  # the browser reads the dialog again in a new request, which sees what was written apart
+        # the browser reads the dialog again in a new request, which sees what was written apart
+        return {"type": "ir.actions.act_window_close"}
+
+    def action_ask(self):
+        """Ask, with amount and terminal, before money can move; "Send" there is :meth:`action_call`."""
+        self.ensure_one()
+        self._check_manager()
+        try:
+            self._preview()
+        except ProtocolError as error:  # what is missing is told before the question
+            raise UserError(_("%s Nothing was sent.", self._problem_sentence(error))) from error
+        view = self.env.ref("paypercloud_servipay.servipay_api_tester_view_ask")
+        return {**self._show(), "views": [(view.id, "form")], "target": "new"}
 
     def action_again(self):
         """Open a new dialog with the same values: a person's new attempt is a new intent, with a new key."""
@@ -192,7 +216,8 @@ class ServipayApiTester(models.TransientModel):
                 "intent_key": str(uuid.uuid4()),
                 **dict.fromkeys(("called", "result_state", "result_kind", "result_message", "answer"), False),
                 **dict.fromkeys(("http_status", "duration"), 0),
-                **dict.fromkeys(("log_id", "result_operation_id"), False),
+                # a reference names one operation
+                **dict.fromkeys(("log_id", "result_operation_id", "reference"), False),
             }
         )
         return fresh._show()
@@ -220,26 +245,38 @@ class ServipayApiTester(models.TransientModel):
     def _call_start(self):
         """Purchase, refund, void, reconciliation: an operation is committed before anything leaves."""
         operations = self.env["servipay.operation"].sudo()
-        terminal = (
-            self.env["servipay.terminal"]
-            .sudo()
-            ._find_or_create(self.company_id, "paypercloud", self.terminal_pid)
-        )
+        terminals = self.env["servipay.terminal"].sudo()
+        terminal = terminals._find_or_new(self.company_id, "paypercloud", self.terminal_pid)
         values = {
             "company_id": self.company_id.id,
             "provider": "paypercloud",
             "channel": "tester",
             "kind": self.endpoint_key,
             "idempotency_key": self.intent_key,
-            "terminal_id": terminal.id,
+            "terminal_id": terminal._stored_id(),
             "pos_ref": self.pos_id,
+            "reference": self._reference(),
             **self._intent_amount(),
         }
-        if self.reference:
-            values["reference"] = self.reference
+        self._check_reference(operations, values["reference"])
         operation = operations._open(values)
         operation._start()
         self._keep_operation(operation)
+
+    def _check_reference(self, operations, reference):
+        """Refuse the reference of another operation: a lost answer is looked up by it."""
+        domain = [("company_id", "=", self.company_id.id), ("provider", "=", "paypercloud")]
+        key = ("idempotency_key", "!=", self.intent_key)
+        other = operations.search([*domain, key, ("reference", "=", reference)], limit=1)
+        if other:
+            raise UserError(
+                _(
+                    "“%(reference)s” is the reference of %(name)s: the provider's answer about one could be "
+                    "taken for the other's. Nothing was sent. Leave the field empty, or choose another one.",
+                    reference=reference,
+                    name=other.name,
+                )
+            )
 
     def _intent_amount(self):
         if self.endpoint_key == "reconciliation":
@@ -273,14 +310,14 @@ class ServipayApiTester(models.TransientModel):
         """
         api_client = self._api()
         reply = api_client.call(Call(self.endpoint_key, self._values()))
-        kind, message = self.company_id._servipay_describe_reply(reply)
-        outcome = reply.outcome
+        status, outcome = getattr(api_client.last, "status", 0) or 0, reply.outcome
+        kind, message = self.company_id._servipay_describe_reply(self.endpoint_key, reply, status)
         self._keep(
             {
                 "result_kind": "info" if kind == "success" else kind,
                 "result_state": (outcome and outcome.state) or False,
                 "result_message": _("Done.") if kind == "success" else message,
-                "http_status": getattr(api_client.last, "status", 0),
+                "http_status": status,
                 "duration": getattr(api_client.last, "duration", 0),
                 "log_id": getattr(api_client.last, "log_id", False),
             }
@@ -388,8 +425,7 @@ class ServipayApiTester(models.TransientModel):
         """Return the variables of a start, as ``api.dialogue`` makes them of the operation to be opened."""
         wanted, currency = self._intent_amount(), self.env["res.currency"]
         values = {
-            # the operation gets its number when it is opened
-            "reference": self.reference or f"SP…-{self.intent_key[:8]}",
+            "reference": self._reference(),
             "idempotency_key": self.intent_key,
         }
         if wanted:
@@ -400,9 +436,37 @@ class ServipayApiTester(models.TransientModel):
             values["original_operation_id"] = self.operation_id.external_ref or ""
         return values
 
+    def _reference(self):
+        """Return the reference that is sent: made here, so that the preview shows the very same."""
+        return self.reference or f"SP-{(self.intent_key or '').replace('-', '')[:12]}"
+
+    def _question(self):
+        """Return what is about to be sent where, in the reader's language."""
+        company = self.company_id.sudo()
+        address = company.servipay_base_url or "-"
+        where = _("Terminal %(pid)s, %(url)s.", pid=self.terminal_pid or "-", url=address)
+        if company.servipay_environment == "production":
+            risk = _("This is a production address: the call moves real money.")
+        else:
+            risk = _("This address is declared a demonstration.")
+        return "\n".join((self._intent_text(), where, risk))
+
+    def _intent_text(self):
+        name, amount, currency = self.endpoint_id.name or "", self.amount, self.currency_id
+        if self.endpoint_key == "reconciliation":
+            return name
+        if self.endpoint_key == "void":
+            amount, currency = self.operation_id._settled_amount(), self.operation_id.currency_id
+        text = format_amount(self.env, amount, currency) if currency else f"{amount:.2f}"
+        if self.endpoint_key == "purchase":
+            return f"{name}: {text}"
+        of = self.operation_id.name
+        return _("%(what)s: %(amount)s of %(operation)s", what=name, amount=text, operation=of)
+
     def _request_text(self, api_client, call):
         request = api_client.build(call.endpoint, call.values)
-        masker = Masker(values=(api_client.credentials.api_key,) if api_client.credentials.api_key else ())
+        secrets = (api_client.credentials.api_key,) if api_client.credentials.api_key else ()
+        masker = Masker(values=secrets, known=_made_by_us(call.values))
         lines = [f"{request.method} {masker.url(api_client.client.url(request))}"]
         lines += [f"{name}: {value}" for name, value in masker.headers(request.headers).items()]
         if request.body:
@@ -427,6 +491,12 @@ class ServipayApiTester(models.TransientModel):
             "res_id": record.id,
             "views": [(False, "form")],
         }
+
+
+def _made_by_us(values):
+    """Return the key of a request and the reference that was made of it; what a person typed is none."""
+    key, reference = values.get("idempotency_key") or "", values.get("reference") or ""
+    return [key, *([reference] if key and reference.endswith(f"-{key[:8]}") else [])]
 
 
 def _pretty(text):

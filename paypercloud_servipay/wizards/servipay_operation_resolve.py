@@ -1,4 +1,4 @@
-from odoo import _, fields, models
+from odoo import _, api, fields, models
 from odoo.exceptions import UserError
 
 
@@ -13,9 +13,34 @@ class ServipayOperationResolve(models.TransientModel):
         required=True,
         string="What became of the money?",
     )
+    gives_back = fields.Boolean(compute="_compute_asked")
+    has_amount = fields.Boolean(compute="_compute_asked")
+    currency_id = fields.Many2one(related="operation_id.currency_id")
+    asked = fields.Monetary(related="operation_id.amount", string="Asked")
+    answered = fields.Monetary(related="operation_id.answered_amount")
+    amount = fields.Monetary(
+        "How much?",
+        compute="_compute_amount",
+        store=True,
+        readonly=False,
+        help="What was really moved. What the provider states stands here, else all that was asked.",
+    )
     reason = fields.Char(
         "How do you know?", required=True, help="Stored with your name, and shown to accountants."
     )
+
+    @api.depends("operation_id")
+    def _compute_asked(self):
+        for dialog in self:
+            operation = dialog.operation_id.sudo()
+            dialog.has_amount = operation.kind not in ("void", "reconciliation")
+            dialog.gives_back = operation.kind in ("refund", "void")
+
+    @api.depends("operation_id")
+    def _compute_amount(self):
+        for dialog in self:
+            operation = dialog.operation_id.sudo()
+            dialog.amount = operation.answered_amount or operation.amount
 
     def action_confirm(self):
         """Settle the operation by the manager's word."""
@@ -23,5 +48,6 @@ class ServipayOperationResolve(models.TransientModel):
         self.operation_id._check_group("paypercloud_servipay.group_manager")
         if not (self.reason or "").strip():
             raise UserError(_("Say how you know: the accountant will ask."))
-        self.operation_id.sudo()._resolve(self.outcome, self.reason.strip())
+        amount = self.amount if self.has_amount else None
+        self.operation_id.sudo()._resolve(self.outcome, self.reason.strip(), amount)
         return {"type": "ir.actions.act_window_close"}

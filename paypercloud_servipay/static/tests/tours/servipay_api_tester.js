@@ -24,7 +24,7 @@ registry.category("web_tour.tours").add("servipay_api_tester", {
         },
         {
             content: "call",
-            trigger: 'button[name="action_call"]:contains("Call API"):visible',
+            trigger: 'button[name="action_ask"]:contains("Call API"):visible',
             run: "click",
         },
         {
