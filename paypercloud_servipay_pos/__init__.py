@@ -1,2 +1,8 @@
 from . import controllers
 from . import models
+from . import wizards
+
+
+def uninstall_hook(env):
+    """Leave no payment method behind that calls a terminal nobody drives any more."""
+    env["pos.payment.method"]._servipay_retire("paypercloud")

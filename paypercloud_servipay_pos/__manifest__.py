@@ -8,7 +8,10 @@
     "development_status": "Beta",
     "depends": ["paypercloud_servipay", "point_of_sale"],
     "data": [
+        "security/ir.model.access.csv",
+        "security/servipay_groups.xml",
         "data/ir_asset.xml",
+        "data/ir_cron.xml",
         "views/pos_payment_method_views.xml",
         "views/pos_config_views.xml",
         "views/pos_session_views.xml",
@@ -18,7 +21,8 @@
     "assets": {
         "point_of_sale._assets_pos": [
             "paypercloud_servipay_pos/static/src/**/*",
-            ("remove", "paypercloud_servipay_pos/static/src/compat/17.0/**/*"),
+            ("remove", "paypercloud_servipay_pos/static/src/compat/*.0/**/*"),
         ],
     },
+    "uninstall_hook": "uninstall_hook",
 }

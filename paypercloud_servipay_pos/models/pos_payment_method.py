@@ -69,7 +69,9 @@ class PosPaymentMethod(models.Model):
         return super()._get_payment_terminal_selection() + [("paypercloud", "PayperCloud")]
 
     def _servipay_terminal(self, config):
-        """Return the ``servipay.terminal`` that this method drives at a point of sale (may be empty).
+        """Return the ``servipay.terminal`` that this method drives at a point of sale.
+
+        May be empty, or in memory only before its first use.
 
         Calls ``_<provider>_pos_terminal(config)``."""
         self.ensure_one()
@@ -86,7 +88,7 @@ class PosPaymentMethod(models.Model):
     def _paypercloud_pos_terminal(self, config):
         company = self.company_id
         pid = self.servipay_terminal_pid or config.servipay_terminal_pid or company.servipay_terminal_pid
-        return self.env["servipay.terminal"]._find_or_create(company, "paypercloud", pid)
+        return self.env["servipay.terminal"]._find_or_new(company, "paypercloud", pid)
 
     # ------------------------------------------------------------------
     # Calls of the browser that only read
@@ -104,6 +106,14 @@ class PosPaymentMethod(models.Model):
     def servipay_open(self, session_id):
         """Return the snapshots of what is not settled, or paid and in no order yet."""
         return self.env["pos.session"]._servipay_till(session_id)._servipay_open()
+
+    @api.model
+    def servipay_refund_choices(self, session_id, method_id, amount, order):
+        """Return [{"key", "text", "rest"}] of the payments whose card can take an amount, exact fit first.
+
+        :param order: dict id or uid of the saved refund order
+        """
+        return self.env["pos.session"]._servipay_till(session_id)._servipay_choices(method_id, amount, order)
 
     # ------------------------------------------------------------------
     # Loading

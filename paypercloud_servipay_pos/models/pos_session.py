@@ -1,11 +1,7 @@
-from collections import defaultdict
-
 from odoo import _, api, fields, models
 from odoo.exceptions import AccessError, UserError
-from odoo.tools import format_amount
 
 from odoo.addons.paypercloud_servipay.api import states
-from odoo.addons.paypercloud_servipay.api.masking import get_logger
 from odoo.addons.paypercloud_servipay.compat import check_access
 from odoo.addons.paypercloud_servipay.models.actions import open_operations
 from odoo.addons.paypercloud_servipay.models.conversation import Conversation, converse
@@ -16,12 +12,11 @@ from odoo.addons.paypercloud_servipay.models.own_transaction import (
 )
 from odoo.addons.paypercloud_servipay.models.turns import BEGINNING
 
-from .servipay_operation import LINES, _is_manager
-
-_logger = get_logger(__name__)
+from .servipay_operation import LINES
+from .servipay_operation_rights import AtTill
+from .till_input import KEY_LENGTH, as_dict, as_list, is_key, record_ids, text
 
 MOST_KEYS = 100  # of one call
-KEY_LENGTH = 64
 LONGEST_REASON = 2000
 MOST_MONEY = 1e12  # more than any terminal takes, in any currency; less than what rounds
 
@@ -60,26 +55,32 @@ class PosSession(models.Model):
 
     @api.model
     def _servipay_till(self, session_id):
-        """Return the session a till speaks for; AccessError when the user has no business there."""
+        """Return the session a till speaks for; AccessError when the user has no business there.
+
+        What he may ask for is in till_rights.py.
+        """
         if not self.env.user.has_group("point_of_sale.group_pos_user"):
             raise AccessError(_("Only users of the point of sale may use its terminals. Nothing was sent."))
-        session = self.browse(_ids([session_id])).exists()
+        session = self.browse(record_ids([session_id])).exists()
         if not session:
             raise UserError(_("This session does not exist. Nothing was sent."))
         check_access(session, "read")
+        check_access(session.config_id, "read")
         return session
 
-    def _servipay_start(self, method_id, key, amount, order):
+    def _servipay_start(self, method_id, key, amount, order, original_key=None, cashier=None):
         """Open the operation of a key, send it once and return its snapshot.
 
         The first call of a key decides about amount and method; the same call again is a resumption. The
         caller's cursor is closed afterwards.
 
         :param amount: signed, in major units of the session's currency; below zero it is a refund
-        :param order: dict uid, name, line_uid, refunded_line_ids: where the till keeps the payment
+        :param order: dict uid, name, line_uid, refunded_line_ids: where the till keeps the payment; id of
+            the saved order, which a refund needs
+        :param original_key: of the payment that a refund gives back, when the cashier chose its card
+        :param cashier: dict employee_id, pin: see ``_servipay_person``
         """
-        order = _dict(order)
-        values = self._servipay_intended(method_id, key, amount, order)
+        values = self._servipay_intended(method_id, key, amount, as_dict(order), original_key, cashier)
         give_back_connection(self.env)
         detached = Detached(self.env)
 
@@ -93,21 +94,14 @@ class PosSession(models.Model):
         converse(Conversation(detached, operation_id), *(("send", "follow") if claimed else ("follow",)))
         return snapshot
 
-    def _servipay_intent(self, method_id, key, amount, order):
-        """Return the operation of a key, opened when new; UserError when it stands for something else."""
-        return (
-            self.env["servipay.operation"]
-            .sudo()
-            ._open(self._servipay_intended(method_id, key, amount, order))
-        )
-
-    def _servipay_intended(self, method_id, key, amount, order):
+    def _servipay_intended(self, method_id, key, amount, order, original_key=None, cashier=None):
         """Return the field values of the operation of a key; UserError when it stands for something else."""
         wanted = self._servipay_amount(amount)
         kind = "refund" if amount < 0 else "purchase"
         operation = self._servipay_find(key)
         if operation:
             # whatever has become of the session meanwhile, the till gets to know its operation
+            self._servipay_admit("resume", cashier, operation)
             self._servipay_check_same(operation, method_id, kind, wanted)
             return {
                 "company_id": operation.company_id.id,
@@ -115,55 +109,87 @@ class PosSession(models.Model):
                 "kind": kind,
                 "amount": wanted,
             }
-        values = self._servipay_values(self._servipay_method(method_id), key, kind, wanted, order)
+        saved = self._servipay_saved_order(order, kind)
+        self._servipay_check_direction(kind, saved)
+        name = self._servipay_admit("refund" if kind == "refund" else "start", cashier, order=saved)
+        method = self._servipay_method(method_id)
+        values = {**self._servipay_values(method, key, kind, wanted, order), "pos_employee_name": name}
+        if kind == "refund":
+            values |= self._servipay_refund_values(method, wanted, saved, original_key, cashier)
         return self.env["servipay.operation"]._with_defaults(values)
 
-    def _servipay_cancel(self, key, request=None):
+    def _servipay_cancel(self, key, request=None, cashier=None):
         """Wish for a cancellation and return the snapshot.
 
         :param request: dict method_id, amount, order of a start whose answer the till never got: if it did
             not arrive yet, the key is spent here, so that it cannot be sent when it arrives later
         """
-        request = _dict(request)
+        request = as_dict(request)
         if request and not self._servipay_find(key):
-            order = _dict(request.get("order"))
-            operation = self._servipay_intent(request.get("method_id"), key, request.get("amount"), order)
-        else:
-            operation = self._servipay_known(key)
+            return self._servipay_spend(key, request, cashier)
+        operation = self._servipay_known("cancel", key, cashier)
         if operation._apart("_claim_cancel"):
             operation._converse("revoke", "follow")
         return self._servipay_snapshot(operation)
 
-    def _servipay_inquire(self, key):
+    def _servipay_spend(self, key, request, cashier=None):
+        """Open the operation of a key and end it at once, in one transaction: nothing can send it between.
+
+        What it would have given back is not looked at: a request that is still on its way may be allowed what
+        this one is not (a PIN is sent once), so no refusal here could promise that it will be refused.
+        """
+        amount, order = request.get("amount"), as_dict(request.get("order"))
+        wanted = self._servipay_amount(amount)
+        name = self._servipay_admit("spend", cashier)
+        method = self._servipay_method(request.get("method_id"))
+        kind = "refund" if amount < 0 else "purchase"
+        values = {**self._servipay_values(method, key, kind, wanted, order), "pos_employee_name": name}
+        values = self.env["servipay.operation"]._with_defaults(values)
+
+        def work(env):
+            operation = env["servipay.operation"]._find_or_open(values)
+            return operation.id, operation._claim_cancel()
+
+        number, claimed = in_own_transaction(self.env, work)
+        operation = self.env["servipay.operation"].sudo().browse(number)
+        if claimed:  # it had arrived meanwhile, and is with the terminal
+            operation._converse("revoke", "follow")
+        return self._servipay_snapshot(operation)
+
+    def _servipay_inquire(self, key, cashier=None):
         """Ask what became of an operation and return the snapshot; the news come later."""
-        operation = self._servipay_known(key)
+        operation = self._servipay_known("inquire", key, cashier)
         if operation._apart("_claim_inquiry"):
             operation._converse("ask", "follow")
         return self._servipay_snapshot(operation)
 
-    def _servipay_resolve(self, key, outcome, reason):
-        """Settle an unknown operation by the word of a manager."""
-        operation = self._servipay_known(key)
-        if not _is_manager(self.env.user):
-            raise AccessError(_("Only managers may decide what became of a payment."))
-        reason = (_text(reason, LONGEST_REASON) or "").strip()
+    def _servipay_resolve(self, key, outcome, reason, amount=None, cashier=None):
+        """Settle an unknown operation by the word of a manager.
+
+        :param amount: what really was paid, in major units; None for all that was asked
+        """
+        reason = (text(reason, LONGEST_REASON) or "").strip()
         if outcome not in ("approved", "failed") or not reason:
             raise UserError(_("Say whether it was paid, and how you know. Nothing was changed."))
-        operation._resolve(outcome, reason)
+        amounts = {} if amount is None else {"amount": self._servipay_amount(amount)}
+        operation, name = self._servipay_known_by("resolve", key, cashier)
+        operation._resolve(outcome, reason, **amounts)
+        if name:
+            operation._apart("_pos_note_decision", name)
         return self._servipay_snapshot(operation)
 
-    def _servipay_void(self, key):
+    def _servipay_void(self, key, cashier=None):
         """Start the void of an approved payment that no order has recorded yet; returns its snapshot.
 
         Pressed twice it is one void; after one that certainly did not happen a new one is made.
         """
-        operation = self._servipay_known(key)
+        operation, name = self._servipay_known_by("void", key, cashier)
         last = operation._pos_last_void()
         if not last or last.state in ("declined", "cancelled", "failed"):
             if not operation._pos_can_void():
                 raise UserError(_("This payment cannot be voided here. Nothing was sent; refund it instead."))
             number = len(operation.child_ids.filtered(lambda child: child.kind == "void")) + 1
-            operation._give_back(
+            operation.with_context(servipay_at_till=AtTill(name))._give_back(
                 f"void-{number}-{operation.idempotency_key}"[:KEY_LENGTH],
                 operation._settled_amount(),
                 void=True,
@@ -176,8 +202,9 @@ class PosSession(models.Model):
 
         ``{"key", "elsewhere"}`` of one that belongs to a till with which no orders are shared.
         """
-        keys = [key for key in _list(keys) if _is_key(key)][:MOST_KEYS]
-        known = _dict(known)
+        self._servipay_admit("state")
+        keys = [key for key in as_list(keys) if is_key(key)][:MOST_KEYS]
+        known = as_dict(known)
         domain = [("company_id", "=", self.company_id.id), ("idempotency_key", "in", keys)]
         operations = self.env["servipay.operation"].sudo().search(domain)
         # the bus does not say who may decide: where somebody has to, the answer is never left out
@@ -193,149 +220,18 @@ class PosSession(models.Model):
         ]
 
     def _servipay_open(self):
-        """Return the snapshots of what is not settled, or was paid and is in no order yet."""
-        paid = ["&", ("state", "=", "approved"), ("pos_payment_ids", "=", False)]
+        """Return the snapshots of what is not settled, or was paid and is in no order yet.
+
+        What an earlier session of this point of sale left in no order is still somebody's money."""
+        self._servipay_admit("open")
+        operations = self.env["servipay.operation"].sudo()
+        unknown_to_people = [("pos_difference", "!=", 0), ("pos_dealt_with_id", "=", False)]
+        taken = ["&", "&", ("state", "=", "approved"), *unknown_to_people]
         unsettled = [("state", "in", tuple(states.UNSETTLED))]
         domain = [("pos_session_id", "=", self.id), ("kind", "in", LINES)]
-        operations = self.env["servipay.operation"].sudo().search([*domain, "|", *unsettled, *paid])
-        return [operation._pos_snapshot(self.env.user) for operation in operations]
-
-    # ------------------------------------------------------------------
-    # Business: closing
-    # ------------------------------------------------------------------
-
-    def get_closing_control_data(self):
-        """Add operations against payments to what the closing screen shows."""
-        data = super().get_closing_control_data()
-        data["servipay"] = self._servipay_closing()
-        return data
-
-    def action_pos_session_close(self, *args, **kwargs):
-        """Have the terminals' batches closed, after the session's closing was committed."""
-        result = super().action_pos_session_close(*args, **kwargs)
-        for session in self.filtered(lambda session: session.state == "closed"):
-            if session.config_id.servipay_reconcile:
-                self.env.cr.postcommit.add(session.sudo()._servipay_reconcile)
-        return result
-
-    def _servipay_reconcile(self):
-        """Start one reconciliation for each PayperCloud terminal that the session used.
-
-        Runs after the commit: nothing that goes wrong here may look like a closing that went wrong.
-        """
-        detached = Detached(self.env)
-        for values in in_own_transaction(detached, self._servipay_terminals_used):
-            try:
-                self._servipay_reconcile_terminal(detached, values)
-            except Exception:  # pylint: disable=broad-except
-                _logger.exception("session %s: terminal %s is not reconciled", self.id, values["terminal_id"])
-
-    def _servipay_reconcile_terminal(self, detached, values):
-        """Open and send one reconciliation; a closing that is repeated tries again only what failed."""
-
-        def work(env):
-            session = env["pos.session"].browse(self.id)
-            earlier = session.servipay_operation_ids.filtered(
-                lambda op: op.kind == "reconciliation" and op.terminal_id.id == values["terminal_id"]
-            )
-            if earlier.filtered(lambda op: op.state not in ("declined", "cancelled", "failed")):
-                return None
-            key = f"closing-{self.id}-{values['terminal_id']}-{len(earlier) + 1}"
-            return env["servipay.operation"]._open({**values, "idempotency_key": key}).id
-
-        operation_id = in_own_transaction(detached, work)
-        conversation = operation_id and Conversation(detached, operation_id)
-        if conversation and conversation.apart("_claim"):
-            converse(conversation, "send", "follow")
-
-    def _servipay_terminals_used(self, env):
-        """Return the values of the reconciliations to make."""
-        session = env["pos.session"].browse(self.id)
-        operations = session.servipay_operation_ids.filtered(lambda op: op.provider == "paypercloud")
-        return [
-            {
-                "company_id": session.company_id.id,
-                "provider": "paypercloud",
-                "channel": "pos",
-                "kind": "reconciliation",
-                "terminal_id": terminal.id,
-                "user_id": env.uid,
-                "pos_session_id": session.id,
-                "pos_config_id": session.config_id.id,
-                "pos_payment_method_id": used.pos_payment_method_id[:1].id,
-                "pos_ref": used[:1].pos_ref,
-            }
-            for terminal in operations.terminal_id
-            for used in [operations.filtered(lambda op, terminal=terminal: op.terminal_id == terminal)]
-        ]
-
-    def _servipay_closing(self):
-        """Return what the closing screen shows: operations against payments, differences first.
-
-        {"unsettled": [text], "rows": [{"cells": [text], "style", "differs"}]}; a row per terminal and method
-        below a heading. Texts are in the user's language: the till only lays them out.
-        """
-        session = self.sudo()
-        unsettled = session.servipay_operation_ids.filtered(lambda operation: operation._pos_is_open())
-        rows = [session._servipay_row(*pair) for pair in session._servipay_pairs()]
-        rows.sort(key=lambda row: (not row["differs"], row["cells"]))
-        head = [_("Terminal"), _("Method"), _("Operations"), _("Payments"), _("Difference")]
-        heading = {"cells": head, "style": "fw-bolder", "differs": False}
-        return {
-            "unsettled": [operation._pos_line() for operation in unsettled],
-            "rows": [heading, *rows] if rows else [],
-        }
-
-    def _servipay_pairs(self):
-        """Return [((terminal name, method), operations, payments)] of the session."""
-        operations = defaultdict(self.env["servipay.operation"].browse)
-        payments = defaultdict(self.env["pos.payment"].browse)
-        recorded = self._servipay_recorded()
-        for operation in self._servipay_moved(recorded):
-            pair = operation.terminal_id.display_name or "", operation.pos_payment_method_id
-            operations[pair] |= operation
-        for payment in recorded:
-            terminal = payment.servipay_operation_id.terminal_id.display_name or ""
-            payments[terminal, payment.payment_method_id] |= payment
-        pairs = {**operations, **payments}
-        return [((name, method), operations[name, method], payments[name, method]) for name, method in pairs]
-
-    def _servipay_recorded(self):
-        """Return the payments with our methods in the session's orders, but for reversed ones."""
-        orders = self.order_ids.filtered(lambda order: order.state not in ("draft", "cancel"))
-        return orders.payment_ids.filtered(
-            lambda payment: (
-                payment.payment_method_id.servipay_provider and not self.currency_id.is_zero(payment.amount)
-            )
-        )
-
-    def _servipay_moved(self, recorded):
-        """Return the operations that moved money for this session.
-
-        An order that another till took over counts where it was recorded. A void is no movement of
-        its own: it makes the payment "reversed", which then counts no more.
-        """
-        elsewhere = self.servipay_operation_ids.filtered(lambda op: op.pos_payment_ids.session_id - self)
-        operations = self.servipay_operation_ids - elsewhere | recorded.servipay_operation_id
-        return operations.filtered(lambda op: op.state == "approved" and op.kind in LINES)
-
-    def _servipay_row(self, pair, operations, payments):
-        moved = sum(op._settled_amount() * (-1 if op.kind == "refund" else 1) for op in operations)
-        recorded = sum(payments.mapped("amount"))
-        difference = self.currency_id.round(moved - recorded)
-
-        def shown(amount):
-            return format_amount(self.env, amount, self.currency_id)
-
-        cells = [
-            pair[0],
-            pair[1].name,
-            f"{len(operations)}: {shown(moved)}",
-            f"{len(payments)}: {shown(recorded)}",
-            shown(difference),
-        ]
-        differs = not self.currency_id.is_zero(difference) or len(operations) != len(payments)
-        return {"cells": cells, "style": "text-danger" if differs else "", "differs": differs}
+        found = operations.search([*domain, "|", *unsettled, *taken])
+        found = found.filtered(lambda op: op.state in states.UNSETTLED or not op.pos_payment_ids)
+        return [op._pos_snapshot(self.env.user) for op in found | operations._pos_left_behind(self)]
 
     # ------------------------------------------------------------------
     # Helpers
@@ -344,8 +240,6 @@ class PosSession(models.Model):
     def _servipay_method(self, method_id):
         """Return the method of this session; AccessError when a till names one that is not its own."""
         session = self.sudo()
-        if session.state != "opened":
-            raise UserError(_("This session is not open. Nothing was sent."))
         method = session.payment_method_ids.filtered(lambda method: method.id == method_id)
         if not method or not method.servipay_provider or method.company_id != session.company_id:
             raise AccessError(_("This payment method does not belong to this session. Nothing was sent."))
@@ -363,75 +257,27 @@ class PosSession(models.Model):
 
     def _servipay_values(self, method, key, kind, amount, order):
         session = self.sudo()
-        values = {
+        return {
             "company_id": session.company_id.id,
             "provider": method.servipay_provider,
             "channel": "pos",
             "kind": kind,
             "amount": amount,
             "currency_id": session.currency_id.id,
-            "terminal_id": method._servipay_terminal(session.config_id).id,
+            "terminal_id": method._servipay_terminal(session.config_id)._stored_id(),
             "idempotency_key": self._servipay_key(key),
             "user_id": self.env.uid,
             "pos_session_id": session.id,
             "pos_config_id": session.config_id.id,
             "pos_payment_method_id": method.id,
-            "pos_order_uid": _text(order.get("uid")),
-            "pos_order_name": _text(order.get("name")),
-            "pos_line_uid": _text(order.get("line_uid")),
+            "pos_order_uid": text(order.get("uid")),
+            "pos_order_name": text(order.get("name")),
+            "pos_line_uid": text(order.get("line_uid")),
             **method._servipay_operation_values(session.config_id),
         }
-        if kind == "refund":
-            lines = self._servipay_refunded_lines(order)
-            values["original_id"] = self._servipay_original(method, amount, lines).id
-            values["pos_refunded_order_ids"] = [(6, 0, lines.sudo().order_id.ids)]
-        return values
-
-    def _servipay_refunded_lines(self, order):
-        """Return the order lines that a till says it gives back; AccessError for those of another company."""
-        lines = self.env["pos.order.line"].browse(_ids(_list(order.get("refunded_line_ids")))).exists()
-        check_access(lines, "read")
-        return lines
-
-    def _servipay_original(self, method, amount, lines):
-        """Return the payment that a refund gives back (empty for one that a manager makes without it)."""
-        paid = self.env["servipay.operation"].sudo()._pos_paid_with(lines.sudo(), method)
-        enough = paid.filtered(lambda op: self.currency_id.compare_amounts(amount, op.refundable_amount) <= 0)
-        if enough:
-            return enough[0]
-        if paid:
-            left = max(paid.mapped("refundable_amount"))
-            raise UserError(
-                _(
-                    "%(wanted)s cannot be given back with %(method)s: of the payment made with it %(left)s "
-                    "are left. Nothing was sent.",
-                    wanted=format_amount(self.env, amount, self.currency_id),
-                    method=method.name,
-                    left=format_amount(self.env, left, self.currency_id),
-                )
-            )
-        return self._servipay_unreferenced(lines, amount)
-
-    def _servipay_unreferenced(self, lines, amount):
-        """Let a manager give back what was paid in another way; all refunds together no more than that."""
-        if not _is_manager(self.env.user):
-            raise AccessError(
-                _(
-                    "What is given back was not paid with this method: only a manager may refund it on the "
-                    "terminal. Nothing was sent."
-                )
-            )
-        orders = lines.sudo().order_id
-        if not orders:
-            return self.env["servipay.operation"]
-        refunds = self.env["servipay.operation"].sudo()._pos_refunds_of(orders)
-        left = sum(orders.mapped("amount_paid")) - sum(refunds.mapped("amount"))
-        if self.currency_id.compare_amounts(amount, left) > 0:
-            raise UserError(_("More would be given back than was paid. Nothing was sent."))
-        return self.env["servipay.operation"]
 
     def _servipay_key(self, key):
-        if not _is_key(key):
+        if not is_key(key):
             raise UserError(_("The till sent no usable operation key. Nothing was sent."))
         return key
 
@@ -444,18 +290,20 @@ class PosSession(models.Model):
         return config | config.trusted_config_ids | config.search([("trusted_config_ids", "in", config.ids)])
 
     def _servipay_find(self, key):
-        """Return the operation of a key (may be empty); AccessError when it belongs to somebody else."""
+        """Return the operation of a key in this company (may be empty)."""
         domain = [("company_id", "=", self.company_id.id), ("idempotency_key", "=", self._servipay_key(key))]
-        operation = self.env["servipay.operation"].sudo().search(domain)
-        if operation and operation.pos_config_id not in self._servipay_configs():
-            raise AccessError(_("This operation belongs to another point of sale."))
-        return operation
+        return self.env["servipay.operation"].sudo().search(domain)
 
-    def _servipay_known(self, key):
+    def _servipay_known(self, call, key, cashier=None):
+        """Return the operation of a key for a call of till_rights.py; UserError where there is none."""
+        return self._servipay_known_by(call, key, cashier)[0]
+
+    def _servipay_known_by(self, call, key, cashier=None):
+        """Return (operation, name of the employee) of a call that is about an operation."""
         operation = self._servipay_find(key)
         if not operation:
             raise UserError(_("This operation is not known here: nothing was sent under this key."))
-        return operation
+        return operation, self._servipay_admit(call, cashier, operation)
 
     def _servipay_check_same(self, operation, method_id, kind, amount):
         operation._check_same_intent({"kind": kind, "amount": amount})
@@ -465,30 +313,3 @@ class PosSession(models.Model):
     def _servipay_snapshot(self, operation):
         """Return the snapshot as the other transactions left it, in the user's language."""
         return operation._apart("_pos_snapshot", self.env.user)
-
-
-# -- what a browser sends may be anything: only what it should be gets further
-
-
-def _text(value, longest=128):
-    """Return a text that can be stored, False for anything else."""
-    if not isinstance(value, str):
-        return False
-    return value[:longest].replace("\0", "").encode("utf-8", "ignore").decode()
-
-
-def _dict(value):
-    return value if isinstance(value, dict) else {}
-
-
-def _list(value):
-    return value if isinstance(value, list | tuple) else []
-
-
-def _ids(values):
-    """Return those of the values that may be the id of a record."""
-    return [value for value in values if type(value) is int and 0 < value < 2**31]
-
-
-def _is_key(key):
-    return isinstance(key, str) and 16 <= len(key) <= KEY_LENGTH and key.isascii() and key.isprintable()

@@ -11,3 +11,4 @@ class ResConfigSettings(models.TransientModel):
     )
     pos_servipay_api_key_set = fields.Boolean(related="pos_config_id.servipay_api_key_set")
     pos_servipay_reconcile = fields.Boolean(related="pos_config_id.servipay_reconcile", readonly=False)
+    pos_servipay_user_ids = fields.Many2many(related="pos_config_id.servipay_user_ids", readonly=False)

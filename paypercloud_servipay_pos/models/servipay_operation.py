@@ -2,21 +2,26 @@ from odoo import _, fields, models
 from odoo.tools import format_amount
 
 from odoo.addons.paypercloud_servipay.api import states
-from odoo.addons.paypercloud_servipay.compat import SERIES
+from odoo.addons.paypercloud_servipay.compat import NO_SUM, SERIES
 from odoo.addons.paypercloud_servipay.models.lean import lean
+
+from .till_person import is_manager
 
 # A change of one of these is news for the till.
 NEWS = frozenset({"state", "reason", "raw_state", "detail", "contradicted", "approved_amount", "resolution"})
 MESSAGE = "SERVIPAY_OPERATION"
+# what an operation is asked with, and belongs to, outlives it
+KEPT = {"readonly": True, "index": "btree_not_null", "ondelete": "restrict"}
+NOT_MOVED = ("draft", "declined", "cancelled", "failed")  # states in which certainly nothing was moved
 LINES = ("purchase", "refund")  # kinds of operations that have a payment line at a till
 
 
 class ServipayOperation(models.Model):
     _inherit = "servipay.operation"
 
-    pos_session_id = fields.Many2one("pos.session", "POS session", readonly=True, index="btree_not_null")
-    pos_config_id = fields.Many2one("pos.config", "Point of sale", readonly=True, index="btree_not_null")
-    pos_payment_method_id = fields.Many2one("pos.payment.method", "Payment method", readonly=True)
+    pos_session_id = fields.Many2one("pos.session", "POS session", **KEPT)
+    pos_config_id = fields.Many2one("pos.config", "Point of sale", **KEPT)
+    pos_payment_method_id = fields.Many2one("pos.payment.method", "Payment method", **KEPT)
     pos_order_uid = fields.Char("Order key", readonly=True, index="btree_not_null", copy=False)
     pos_order_name = fields.Char("Order at the till", readonly=True, copy=False)
     pos_line_uid = fields.Char("Payment line key", readonly=True, copy=False)
@@ -35,7 +40,9 @@ class ServipayOperation(models.Model):
         readonly=True,
         groups="point_of_sale.group_pos_user",
     )
-    revision = fields.Integer(readonly=True, copy=False, help="Grows with every change that tills hear of.")
+    revision = fields.Integer(
+        readonly=True, copy=False, help="Grows with every change that tills hear of.", **NO_SUM
+    )
 
     # ------------------------------------------------------------------
     # CRUD
@@ -58,16 +65,33 @@ class ServipayOperation(models.Model):
             self.env.cr.precommit.add(self._pos_tell)
 
     # ------------------------------------------------------------------
+    # Business: who is told
+    # ------------------------------------------------------------------
+
+    def _servipay_recipients(self):
+        """Tell the people of the point of sale: a shop's payments are no matter of the administrator."""
+        users, addresses = super()._servipay_recipients()
+        config = self.sudo().pos_config_id
+        return config._servipay_notified_users() if config else users, addresses
+
+    def _about(self):
+        return self.pos_order_name or super()._about()
+
+    # ------------------------------------------------------------------
     # Business: news for the till
     # ------------------------------------------------------------------
 
     def _pos_tell(self):
-        """Send the snapshot to the tills of the point of sale, with the commit that makes it true."""
+        """Tell the tills of the point of sale that there are news, with the commit that makes them true.
+
+        The channel's name is public: self-ordering prints it in QR codes. So nothing goes over it but the key
+        and its revision; a till that knows the key reads the rest as its user.
+        """
         self.env.cr.precommit.data.get("servipay_pos_told", set()).discard(self.id)
-        operation = self.sudo().with_context(lang=lean(lean(self.user_id).partner_id).lang)
+        operation = self.sudo()
         operation.revision += 1
         operation.flush_recordset()
-        payload = operation._pos_snapshot()
+        payload = {"key": operation.idempotency_key, "revision": operation.revision}
         if SERIES >= 18:
             lean(operation.pos_config_id)._notify(MESSAGE, payload)
         else:
@@ -90,6 +114,7 @@ class ServipayOperation(models.Model):
             "id": self.id,
             "revision": self.revision,
             "amount": self.amount,
+            "answered": round(self.answered_amount, self.currency_id.decimal_places or 0),
             "open": self._pos_is_open() or voiding,
             "title": self._pos_title(),
             "text": self._pos_text(),
@@ -104,7 +129,9 @@ class ServipayOperation(models.Model):
             **(self._pos_payment() if self.state == "approved" else {}),
         }
         if user is not None:
-            snapshot["can_resolve"] = self.can_resolve and _is_manager(user)
+            # with employees a manager comes to the till and types his PIN, whoever is logged in
+            may_ask = lean(self.pos_config_id)._servipay_has_employees() or is_manager(user)
+            snapshot["can_resolve"] = self.can_resolve and may_ask
         return snapshot
 
     def _pos_is_open(self):
@@ -115,10 +142,19 @@ class ServipayOperation(models.Model):
         facts = self._pos_hook("pos_facts", [])
         return {
             "paid": self._settled_amount() * (-1 if self.kind == "refund" else 1),
+            "tip": self._pos_tip(),
             "line": self.env["pos.payment"]._servipay_facts(self),
+            "card": self._pos_card(),
             "receipt": self.customer_receipt or "",
             "facts": "; ".join(f"{label}: {value}" for label, value in facts),
         }
+
+    def _pos_tip(self):
+        """Return what the customer added to the asked amount as a tip; 0 when it is a part of that amount."""
+        if self.kind != "purchase":
+            return 0.0
+        more = self.currency_id.round(self._settled_amount() - self.amount)
+        return max(min(self.tip_amount, more), 0.0)
 
     def _pos_place(self):
         return {
@@ -218,10 +254,11 @@ class ServipayOperation(models.Model):
         """Whether the whole payment can be taken back now, and its method lets the till do that."""
         if self.state != "approved" or not lean(self.pos_payment_method_id).servipay_can_void:
             return False
-        return self.can_void
+        recorded = self._pos_recorded_orders()
+        return self.can_void and not recorded and lean(self.pos_session_id).state == "opened"
 
     def _pos_user(self):
-        return lean(lean(self.user_id).partner_id).name or ""
+        return self.pos_employee_name or lean(lean(self.user_id).partner_id).name or ""
 
     def _pos_last_void(self):
         if self.state not in ("approved", "reversed"):
@@ -250,7 +287,7 @@ class ServipayOperation(models.Model):
         return {
             "name": holder.name,
             "till": holder.pos_config_id.name or "",
-            "user": holder.user_id.name or "",
+            "user": holder._pos_user(),
             "amount": format_amount(self.env, holder.amount, holder.currency_id),
             "since": holder._pos_clock()["elapsed"],
         }
@@ -269,26 +306,3 @@ class ServipayOperation(models.Model):
             "pos_payment_method_id": self.pos_payment_method_id.id,
             "pos_order_name": self.pos_order_name,
         }
-
-    def _pos_refunds_of(self, orders):
-        """Return the refunds of orders that were made, or may have been made, on any terminal."""
-        made = [("state", "not in", ("draft", "declined", "cancelled", "failed"))]
-        return self.search([("kind", "=", "refund"), ("pos_refunded_order_ids", "in", orders.ids), *made])
-
-    def _pos_paid_with(self, lines, method):
-        """Return the approved payments, on this method's provider, of the orders that lines belong to."""
-        payments = lines.order_id.payment_ids.sudo()
-        operations = payments.servipay_operation_id
-        return operations.filtered(
-            lambda operation: (
-                operation.provider == method.servipay_provider
-                and operation.kind == "purchase"
-                and operation.state == "approved"
-                and operation.company_id == method.company_id
-            )
-        )
-
-
-def _is_manager(user):
-    groups = ("point_of_sale.group_pos_manager", "paypercloud_servipay.group_manager")
-    return any(user.has_group(group) for group in groups)

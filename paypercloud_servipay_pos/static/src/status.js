@@ -2,36 +2,21 @@
 import {Component, onWillUnmount, useState} from "@odoo/owl";
 import {_t} from "@web/core/l10n/translation";
 import {patch} from "@web/core/utils/patch";
-import {Dialog} from "@web/core/dialog/dialog";
-import {PaymentScreen} from "@point_of_sale/app/screens/payment_screen/payment_screen";
 import {PaymentScreenPaymentLines} from "@point_of_sale/app/screens/payment_screen/payment_lines/payment_lines";
 import {TicketScreen} from "@point_of_sale/app/screens/ticket_screen/ticket_screen";
-import {ClosePosPopup, PosStore, dialogs, linesOf, methodOf} from "@paypercloud_servipay_pos/compat/compat";
-import {isOurs} from "@paypercloud_servipay_pos/terminal";
+import * as compat from "@paypercloud_servipay_pos/compat/compat";
+import {isMoving, isOurs} from "@paypercloud_servipay_pos/frozen";
 
-/** Asks a manager how they know what became of a payment. */
-class ResolveDialog extends Component {
-    static template = "paypercloud_servipay_pos.ResolveDialog";
-    static components = {Dialog};
-    static props = ["title", "confirm", "close"];
-
-    setup() {
-        this.state = useState({reason: ""});
-    }
-    confirm() {
-        this.props.confirm(this.state.reason.trim());
-        this.props.close();
-    }
-}
+const {linesOf, methodOf} = compat;
 
 /** What the terminal is doing with a payment, and what can be done about it. */
-class ServipayStatus extends Component {
+export class ServipayStatus extends Component {
     static template = "paypercloud_servipay_pos.Status";
     static props = ["opKey", "pos"];
 
     setup() {
         this.operations = useState(this.follower.operations);
-        this.state = useState({now: Date.now(), asking: false});
+        this.state = useState({now: Date.now(), asking: false, asked: ""});
         const timer = setInterval(() => (this.state.now = Date.now()), 1000);
         onWillUnmount(() => clearInterval(timer));
         if (!this.operations[this.props.opKey]) {
@@ -62,28 +47,13 @@ class ServipayStatus extends Component {
         this.state.asking = true;
         await this.follower.inquire(this.op.key);
         this.state.asking = false;
+        this.state.asked = _t("Asked at %s, still open.", luxon.DateTime.now().toFormat("HH:mm:ss"));
     }
     resolve(outcome) {
-        this.props.pos.env.services.dialog.add(ResolveDialog, {
-            title: outcome === "approved" ? _t("It was paid") : _t("It was not paid"),
-            confirm: (reason) => this.follower.resolve(this.op.key, outcome, reason),
-        });
+        const {pos} = this.props;
+        pos.env.services.dialog.add(compat.dialogs.resolve, {pos, op: this.op, outcome});
     }
 }
-
-/** Payments that no order here carries and whose outcome is open: another device began them, or it was lost. */
-class OrphansDialog extends Component {
-    static template = "paypercloud_servipay_pos.Orphans";
-    static components = {Dialog, ServipayStatus};
-    static props = ["pos", "operations", "close"];
-
-    setup() {
-        this.known = useState(this.props.pos.servipay.operations);
-        this.title = _t("Payments whose outcome is open");
-    }
-}
-
-dialogs.orphans = OrphansDialog;
 
 PaymentScreenPaymentLines.components = {...PaymentScreenPaymentLines.components, ServipayStatus};
 
@@ -92,43 +62,20 @@ const WAITING = ["waiting", "waitingCard", "waitingCancel", "reversing"];
 patch(PaymentScreenPaymentLines.prototype, {
     servipayPos(line) {
         const ours = WAITING.includes(line.payment_status) && isOurs(line);
-        return ours ? methodOf(line).payment_terminal.pos : null;
+        return ours ? methodOf(line).payment_terminal?.pos : null;
+    },
+    /** Why the last attempt of a line was not paid. */
+    servipayReason(line) {
+        const pos = isOurs(line) && methodOf(line).payment_terminal?.pos;
+        return pos && pos.servipay.reasons[compat.lineId(line)];
     },
 });
 
-/** Whether money may be moving for one of the lines; says so to the cashier. */
-function refuse(pos, lines) {
-    const moving = lines.some((line) => pos.servipay.isOpen(line));
-    if (moving) {
-        pos.servipay.tell(
-            _t("The terminal is still at work"),
-            _t(
-                "Money may be moving for this payment. It can be removed when the terminal has answered: cancel it there or ask it."
-            )
-        );
-    }
-    return moving;
-}
-
-patch(PaymentScreen.prototype, {
-    deletePaymentLine(id) {
-        const lines = this.paymentLines.filter((line) => (line.uuid || line.cid) === id);
-        return refuse(this.pos, lines) ? undefined : super.deletePaymentLine(...arguments);
-    },
-    // core drops the lines that are not done when it validates
-    async validateOrder() {
-        return refuse(this.pos, [...this.paymentLines]) ? undefined : super.validateOrder(...arguments);
+patch(TicketScreen.prototype, {
+    getStatus(order) {
+        const moving = !compat.isRecorded(order) && [...(linesOf(order) || [])].some(isMoving);
+        return moving ? _t("Card payment under way") : super.getStatus(...arguments);
     },
 });
 
-// every way of deleting an order asks here first: the store since 18.0, the orders screen in 17.0
-const Deleter = PosStore.prototype._onBeforeDeleteOrder ? PosStore : TicketScreen;
-
-patch(Deleter.prototype, {
-    async _onBeforeDeleteOrder(order) {
-        const pos = this instanceof TicketScreen ? this.pos : this;
-        return !refuse(pos, [...linesOf(order)]) && super._onBeforeDeleteOrder(...arguments);
-    },
-});
-
-ClosePosPopup.props.push?.("servipay?"); // 17.0 takes any
+compat.ClosePosPopup.props.push?.("servipay?"); // 17.0 takes any

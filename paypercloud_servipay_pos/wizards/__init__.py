@@ -1,0 +1,1 @@
+from . import servipay_operation_refund
