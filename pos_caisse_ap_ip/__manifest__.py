@@ -12,4 +12,5 @@
         "views/res_config_settings_views.xml",
         "views/servipay_operation_views.xml",
     ],
+    "uninstall_hook": "uninstall_hook",
 }

@@ -90,7 +90,15 @@ def _is_partial(request, answer):
     return request.amount is not None and answer.amount is not None and answer.amount < request.amount
 
 
-def attribute_duplicate(request, answer, last_authorisations=(), *, ours_was_last=False, other_references=()):
+def attribute_duplicate(
+    request,
+    answer,
+    last_authorisations=(),
+    *,
+    ours_was_last=False,
+    other_references=(),
+    refused_before=False,
+):
     """The Verdict on OUR `request` (debit, credit, reversal) that `answer` to a CD=3 request allows.
 
     CD=3 tells of the terminal's last transaction, whoever started it. `answer` must come from a request that
@@ -100,6 +108,7 @@ def attribute_duplicate(request, answer, last_authorisations=(), *, ours_was_las
     ours_was_last        the caller knows of nothing that was started on the terminal after ours, no
                          telecollection, and that ours can no longer be waiting for a card
     other_references     CF and CH (str) of our other payments
+    refused_before       the one before ours took no money: a refusal without our reference may be its own
 
     "approved" when our reference came back, or when ours was last and amount, currency and a new AC agree.
     "failed" only when ours was last and the terminal says that its last transaction did not succeed.
@@ -118,7 +127,8 @@ def attribute_duplicate(request, answer, last_authorisations=(), *, ours_was_las
         return Verdict("unknown", "other_transaction")
     if answer.status == "performed":
         return _repeated_success(request, answer, ours_was_last)
-    return _repeated_failure(answer, ours_was_last)
+    ours = _bears_our_reference(request, answer)
+    return _repeated_failure(answer, ours_was_last and (ours or not refused_before))
 
 
 def _is_another(answer, last_authorisations, other_references):

@@ -44,7 +44,17 @@ def known(ours, others, now):
         "last_authorisations": tuple(other.authorisation for other in others if other.authorisation),
         "other_references": tuple(other.reference for other in others if other.reference),
         "ours_was_last": ours_was_last(ours, others, now),
+        "refused_before": refused_before(ours, others),
     }
+
+
+def refused_before(ours, others):
+    """Whether the last operation before ours took no money, as far as is known.
+
+    A terminal that never got ours still tells of that one: its refusal would pass for ours.
+    """
+    before = [other for other in others if other.sent <= ours.sent]
+    return bool(before) and max(before, key=lambda other: other.sent).state not in MOVED
 
 
 def ours_was_last(ours, others, now):

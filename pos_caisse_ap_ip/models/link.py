@@ -7,7 +7,6 @@ Source: protocols/caisse_ap.md, 1 and 8.
 """
 
 import ipaddress
-import queue
 import socket
 import threading
 import time
@@ -22,6 +21,11 @@ PAUSE_SECONDS = 1.5  # after one that lacks something: pauses of up to a second 
 LAST_SECONDS = 3  # an answer that was begun in time is heard for so long after the time is over
 # NAT routers forget a silent connection after a minute or two, and a customer may look for a card longer
 KEEPALIVE = {"TCP_KEEPIDLE": 20, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
+UNRESOLVED = "the name could not be resolved in time"
+# A dead name occupies a thread of the resolver for half a minute, and the evented process has ten of them for
+# everybody: so one look-up per name, and so many at once.
+MOST_LOOKUPS = 6
+_free_lookups, _lookups, _guard = threading.BoundedSemaphore(MOST_LOOKUPS), {}, threading.Lock()
 
 
 @dataclass
@@ -182,22 +186,61 @@ def _resolved(host, port, seconds):
     """
     if is_address(host):
         return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
-    answer = queue.SimpleQueue()
+    end = time.monotonic() + seconds
+    lookup = _lookup(host, port, end)
+    if not lookup.done.wait(max(end - time.monotonic(), 0)):
+        raise TimeoutError(UNRESOLVED)
+    if isinstance(lookup.found, Exception):
+        raise lookup.found
+    return list(dict.fromkeys(lookup.found))
 
-    def resolve():
-        try:
-            answer.put(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
-        except (OSError, UnicodeError) as error:
-            answer.put(error)
 
-    threading.Thread(target=resolve, name="caisse-ap-resolve", daemon=True).start()
+@dataclass
+class _Lookup:
+    """One look-up of a name: ``found`` has its addresses, or the exception, when it is done."""
+
+    done: threading.Event = field(default_factory=threading.Event)
+    begun: bool = False
+    found: object = None
+
+
+def _lookup(host, port, end):
+    """Return the look-up of a name that is under way, or begin one; TimeoutError when none may begin."""
+    key = (host, port)
+    if known := _lookups.get(key):
+        return known
+    if not _free_lookups.acquire(timeout=max(end - time.monotonic(), 0)):
+        raise TimeoutError(UNRESOLVED)
+    with _guard:
+        lookup = _lookups.setdefault(key, _Lookup())
+        begins, lookup.begun = not lookup.begun, True
+
+    if not begins:
+        _free_lookups.release()  # somebody else was quicker
+        return lookup
     try:
-        found = answer.get(timeout=seconds)
-    except queue.Empty:
-        raise TimeoutError("the name could not be resolved in time") from None
-    if isinstance(found, Exception):
-        raise found
-    return list(dict.fromkeys(found))
+        threading.Thread(
+            target=_resolve, args=(lookup, host, port), name="caisse-ap-resolve", daemon=True
+        ).start()
+    except RuntimeError as error:  # no more threads can be started
+        _end_lookup(lookup, host, port, OSError(str(error)))
+    return lookup
+
+
+def _resolve(lookup, host, port):
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        found = error
+    _end_lookup(lookup, host, port, found)
+
+
+def _end_lookup(lookup, host, port, found):
+    lookup.found = found
+    with _guard:
+        _lookups.pop((host, port), None)
+    _free_lookups.release()
+    lookup.done.set()
 
 
 def _connected(info, seconds):

@@ -174,5 +174,7 @@ class PosPaymentMethod(models.Model):
         return self.caisse_ap_reversal
 
     def _caisse_ap_pos_terminal(self, config=None):
+        if not self.caisse_ap_host:  # a neutralized copy: no terminal is made of an empty address
+            return self.env["servipay.terminal"]
         pid = f"{normal_host(self.caisse_ap_host)}:{self.caisse_ap_port}"
-        return self.env["servipay.terminal"]._find_or_create(self.company_id, "caisse_ap", pid)
+        return self.env["servipay.terminal"]._find_or_new(self.company_id, "caisse_ap", pid)

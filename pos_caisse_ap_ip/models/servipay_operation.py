@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from odoo import _, fields, models
 from odoo.exceptions import UserError
 
@@ -5,6 +7,7 @@ from odoo.addons.paypercloud_servipay.api.errors import ProtocolError as AmountE
 from odoo.addons.paypercloud_servipay.api.finding import Finding
 from odoo.addons.paypercloud_servipay.api.masking import get_logger
 from odoo.addons.paypercloud_servipay.models.own_transaction import Detached, in_own_transaction
+from odoo.addons.paypercloud_servipay.models.servipay_gone import leave
 
 from ..caisse_ap import card, history
 from ..caisse_ap import request as requests
@@ -28,10 +31,18 @@ class ServipayOperation(models.Model):
 
     _inherit = "servipay.operation"
 
-    provider = fields.Selection(selection_add=[("caisse_ap", "Caisse-AP")], ondelete={"caisse_ap": "cascade"})
+    provider = fields.Selection(
+        selection_add=[("caisse_ap", "Caisse-AP")], ondelete={"caisse_ap": leave("caisse_ap")}
+    )
     cheque_cmc7 = fields.Char("Check line (CMC7)", readonly=True, copy=False)
     cheque_fnci = fields.Char("Check file (FNCI)", readonly=True, copy=False)
     cheque_guarantee = fields.Char("Check guarantee", readonly=True, copy=False)
+    caisse_ap_echoed = fields.Boolean(
+        "Reference repeated",
+        readonly=True,
+        copy=False,
+        help="Asked for its last transaction, the terminal gave back the reference that it was sent.",
+    )
 
     # ------------------------------------------------------------------
     # Hooks of the base
@@ -51,10 +62,20 @@ class ServipayOperation(models.Model):
         """Return how long a payment may take, connecting included."""
         return (self._caisse_ap_own_method().caisse_ap_seconds or 0) + MARGIN
 
-    def _caisse_ap_rhythm(self):
-        """Return when to look after a payment whose conversation has died: not before its deadline."""
-        seconds = self._caisse_ap_seconds_allowed()
-        return {"first": seconds, "slow": seconds}
+    def _caisse_ap_quiet_until(self):
+        """Return the deadline: while a customer may stand at the terminal, an inquiry could print a slip.
+
+        What it told could not be taken for this payment before, either (``history.ours_was_last``), but on a
+        terminal that is known to give back the reference of its last transaction."""
+        return None if self._caisse_ap_echoes() else self.deadline_at or None
+
+    def _caisse_ap_lane(self):
+        return self.terminal_id.pid  # each terminal answers for itself
+
+    def _caisse_ap_echoes(self):
+        terminals = self.terminal_id._caisse_ap_same()
+        domain = [("terminal_id", "in", terminals.ids), ("caisse_ap_echoed", "=", True)]
+        return bool(self.sudo().search(domain, limit=1))
 
     def _caisse_ap_activity(self):
         return _("Waiting for the customer at the terminal")
@@ -114,11 +135,19 @@ class ServipayOperation(models.Model):
             "ap_not_attributable": _("The terminal's last transaction may be this one or another one."),
         }
 
+    def _refund_sentences(self):
+        return {
+            **super()._refund_sentences(),
+            "ap_not_completed": _("The terminal did not complete the refund ({detail})."),
+        }
+
     # ------------------------------------------------------------------
     # Steps
     # ------------------------------------------------------------------
 
     def _caisse_ap_sending(self):
+        for other in self.terminal_id._caisse_ap_same().holder_id - self:
+            other._give_way()  # that of another company, too
         holder = self.terminal_id._caisse_ap_holder(self)
         if holder:
             return Finding("failed", "terminal_held", holder)
@@ -147,7 +176,7 @@ class ServipayOperation(models.Model):
 
     def _caisse_ap_inquiry(self):
         """Ask for the terminal's last transaction (CD=3), where that can say something about this one."""
-        if self.state != "unknown" or not self._caisse_ap_method().caisse_ap_duplicate:
+        if not self._caisse_ap_can_tell() or not self._caisse_ap_method().caisse_ap_duplicate:
             return Finding(None)
         holder = self.terminal_id._caisse_ap_holder(self)
         if holder:
@@ -167,9 +196,22 @@ class ServipayOperation(models.Model):
             if exchange.ended != "complete":
                 return Finding(None, "", exchange.text)
             found = finding(original, exchange, decide)
-            return news(found) if found.state == "unknown" else found
+            found = news(found) if found.state == "unknown" else found
+            # the question held no reference: what came back is the terminal's memory
+            echoed = any(name == "CF" and value.strip() for name, value in exchange.fields)
+            return replace(found, values={**found.values, "caisse_ap_echoed": echoed})
 
         return run
+
+    def _caisse_ap_can_tell(self):
+        """Return whether the terminal's last transaction may be this one, and its answer be of use.
+
+        Of what a person has decided a terminal is not asked any more that has made another transaction since:
+        it would print and tell nothing."""
+        if not self.decided:
+            return self.state == "unknown" or self._is_overdue()
+        ours = self.sent_at, self.id
+        return not self._caisse_ap_others().filtered(lambda other: (other.sent_at, other.id) > ours)
 
     def _caisse_ap_prepare(self, request, seconds=None):
         """Return (request, fields, link, journal); ProtocolError for what cannot be sent."""

@@ -3,6 +3,8 @@ import re
 from odoo import _, models
 from odoo.exceptions import UserError
 
+from odoo.addons.paypercloud_servipay.models.tested import Tested
+
 from ..caisse_ap.answer import read
 from ..caisse_ap.compare import lacking
 from ..caisse_ap.describe import shown
@@ -63,7 +65,7 @@ class ServipayTerminal(models.Model):
         """Return a callable ``(action, fields, exchange)`` that writes an exchange into the API log."""
         url = f"tcp://{self.pid}"
         journal = self.env["servipay.api.log"]._journal(
-            company_id=self.company_id.id, provider="caisse_ap", terminal_id=self.id, **common
+            company_id=self.company_id.id, provider="caisse_ap", terminal_id=self.id or False, **common
         )
 
         def write(action, asked, exchange):
@@ -85,38 +87,32 @@ class ServipayTerminal(models.Model):
     def _caisse_ap_test(self):
         """Identify the terminal (CD=I): no money, no slip."""
         self.ensure_one()
-        holder = self._caisse_ap_holder()
+        holder, address = self._caisse_ap_holder(), self.pid
         if holder:
-            return _told("warning", _("The terminal is busy with %s: it was not disturbed.", holder))
+            return Tested("warning", _("The terminal is busy with %s: it was not disturbed.", holder))
         method = self._caisse_ap_method()
         request = identification(version=method.caisse_ap_version, identifier=method.caisse_ap_identifier)
         asked = build(request)
-        exchange = self._caisse_ap_link(method, TEST_SECONDS).exchange(
-            encode(asked), lacking=lambda fields: lacking(request, fields)
-        )
-        self._caisse_ap_journal()("identification", asked, exchange)
-        kind, message = self._caisse_ap_describe(exchange)
-        self._apart_note_contact(exchange)
-        return _told(kind, message)
+        link, journal = self._caisse_ap_link(method, TEST_SECONDS), self._caisse_ap_journal()
+        exchange = link.exchange(encode(asked), lacking=lambda fields: lacking(request, fields))
+        journal("identification", asked, exchange)
+        kind, message = self._caisse_ap_describe(exchange, address)
+        return Tested(kind, message, exchange.connected if kind == "success" else None)
 
-    def _apart_note_contact(self, exchange):
-        answered = exchange.ended == "complete"
-        self.sudo()._note_contact(exchange.connected if answered else None, exchange.text)
-
-    def _caisse_ap_describe(self, exchange):
-        """Return (notification type, sentence) for the answer to an identification."""
+    def _caisse_ap_describe(self, exchange, address):
+        """Return (notification type, sentence) for the answer of an address to an identification."""
         if exchange.ended == "refused":
             return "danger", _(
                 "The terminal cannot be reached at %(address)s (%(why)s). Is it on, awake, and its address "
                 "and port right?",
-                address=self.pid,
+                address=address,
                 why=exchange.text,
             )
         if exchange.ended != "complete":
             return "danger", _(
                 "Something listens at %(address)s but does not answer as a terminal (%(why)s). Is its till "
                 "protocol “Concert, version 3, IP”?",
-                address=self.pid,
+                address=address,
                 why=exchange.text,
             )
         try:
@@ -129,11 +125,3 @@ class ServipayTerminal(models.Model):
             version=answer.version or "?",
             identifier=answer.identifier or "?",
         )
-
-
-def _told(kind, message):
-    return {
-        "type": "ir.actions.client",
-        "tag": "display_notification",
-        "params": {"type": kind, "message": message, "sticky": kind != "success"},
-    }

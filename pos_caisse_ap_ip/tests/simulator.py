@@ -96,12 +96,14 @@ all are ready: ``{"terminals": [8888, 40001, 40002], "control": 40003}``.
 Control API on 127.0.0.1, terminals counted from 1, bodies are JSON objects:
 ``POST /terminals/<n>/script`` and ``/default`` ``{"name": ..., options}``, ``/press`` ``{"button": "red"}``,
 ``/unplug`` ``{"how": "refuse"}``, ``/plug``, ``/configure`` ``{settings}``; ``POST /reset``; ``GET /state``.
+``GET /`` is a page with the keys of each terminal, for a person (English or French, ``?lang=``).
 """
 
 import argparse
 import base64
 import contextlib
 import dataclasses
+import html
 import ipaddress
 import json
 import logging
@@ -116,6 +118,7 @@ import time
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import TCPServer
+from urllib.parse import parse_qs, urlsplit
 
 _logger = logging.getLogger(__name__)
 
@@ -1376,25 +1379,52 @@ class _ControlHandler(BaseHTTPRequestHandler):
 
     def do_GET(self):
         """State."""
-        if self.path == "/state":
+        where = urlsplit(self.path)
+        if where.path == "/":
+            page = Page(self.server.simulator, self._is_french(where.query)).document()
+            self._send(200, page.encode(), "text/html; charset=utf-8")
+        elif self.path == "/state":
             self._reply(200, self.server.simulator.state())
         else:
             self._reply(404, {"error": "not found"})
 
     def do_POST(self):
         """Steering."""
+        where = urlsplit(self.path)
         try:
-            self._reply(200, self._steer(self._body()))
+            if where.path == "/":
+                self._press(where.query)
+            else:
+                self._reply(200, self._steer(self._body()))
         except LookupError:
             self._reply(404, {"error": "not found"})
         except (TypeError, ValueError) as error:
             self._reply(400, {"error": str(error)})
 
-    def _body(self):
+    def _is_french(self, query):
+        asked = parse_qs(query).get("lang", [""])[0] or self.headers.get("Accept-Language", "")
+        return asked.lower().startswith("fr")
+
+    def _press(self, query):
+        """What a button of the page does; browsers say where a form comes from."""
+        origin = self.headers.get("Origin")
+        if origin is not None and urlsplit(origin).netloc != self.headers.get("Host"):
+            raise ValueError("this form is not ours")
+        form = parse_qs(self._read().decode("utf-8", "replace"))
+        Page(self.server.simulator).press(form.get("action", [""])[0], int(form.get("terminal", ["0"])[0]))
+        self.send_response(303)
+        self.send_header("Location", f"/?lang={'fr' if self._is_french(query) else 'en'}")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def _read(self):
         size = int(self.headers.get("Content-Length") or 0)
         if size > MAX_BODY:
             raise ValueError("the body is too long")
-        values = json.loads(self.rfile.read(size) or b"{}")
+        return self.rfile.read(size)
+
+    def _body(self):
+        values = json.loads(self._read() or b"{}")
         if not isinstance(values, dict):
             raise ValueError("the body is not a JSON object")
         return values
@@ -1411,15 +1441,135 @@ class _ControlHandler(BaseHTTPRequestHandler):
         return {"done": result is not False}
 
     def _reply(self, status, document):
-        body = json.dumps(document).encode()
+        self._send(status, json.dumps(document).encode(), "application/json")
+
+    def _send(self, status, body, kind):
         self.send_response(status)
-        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
 
     def log_message(self, template, *args):
         _logger.debug(template, *args)
+
+
+# --- The page -------------------------------------------------------------------------------------
+
+STYLE = (
+    "body{font:16px/1.5 sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem}"
+    "section{border:1px solid #999;border-radius:8px;margin:1rem 0;padding:0 1rem 1rem}"
+    "form{display:inline-block;margin:.25rem .5rem .25rem 0}button{font:inherit;padding:.4rem .8rem}"
+    "table{border-collapse:collapse}td,th{border:1px solid #999;padding:.2rem .6rem;text-align:left}"
+    ".red{background:#b00020;color:#fff}.green{background:#0b6b2e;color:#fff}"
+)
+WORDS = {  # English, French
+    "title": ("Caisse-AP terminals (simulator)", "Terminaux Caisse-AP (simulateur)"),
+    "small": (
+        "For tests and demonstrations: no money moves.",
+        "Pour les essais et les démonstrations : rien n'est encaissé.",
+    ),
+    "terminal": ("Terminal", "Terminal"),
+    "idle": ("Nothing is asked.", "Aucune demande."),
+    "asks": ("Asks for a card.", "Attend une carte."),
+    "works": ("Working.", "Traitement en cours."),
+    "off": ("Without network.", "Sans réseau."),
+    "green": ("Present a card", "Présenter une carte"),
+    "red": ("Red key", "Touche rouge"),
+    "declined": ("The next card is refused", "Carte suivante : refusée"),
+    "timeout": ("Next time nobody presents a card", "Prochaine fois : personne ne présente de carte"),
+    "lost": ("The next payment is taken, its answer lost", "Paiement suivant : encaissé, réponse perdue"),
+    "person": ("Cards only by these buttons", "Cartes présentées par ces boutons seulement"),
+    "itself": ("Cards by themselves", "Cartes présentées d'elles-mêmes"),
+    "unplug": ("Pull the network cable", "Débrancher le réseau"),
+    "plug": ("Plug the network in", "Rebrancher le réseau"),
+    "reset": ("Forget everything", "Tout oublier"),
+    "next": ("What happens next", "Ce qui se passera"),
+    "queued": ("waiting for the next request", "en attente de la prochaine demande"),
+    "charges": ("Money that moved", "Mouvements d'argent"),
+    "kind": ("Kind", "Nature"),
+    "amount": ("Amount", "Montant"),
+    "private": ("Reference", "Référence"),
+    "other": ("Français", "English"),
+}
+KEYS = {  # button -> what it does at a terminal
+    "green": lambda terminal: terminal.press("green"),
+    "red": lambda terminal: terminal.press("red"),
+    "declined": lambda terminal: terminal.script("declined"),
+    "timeout": lambda terminal: terminal.script("timeout"),
+    "lost": lambda terminal: terminal.script("paid_then_lost"),
+    "person": lambda terminal: terminal.default("wait_customer"),
+    "itself": lambda terminal: terminal.default("paid"),
+    "unplug": lambda terminal: terminal.unplug(),
+    "plug": lambda terminal: terminal.plug(),
+}
+
+
+class Page:
+    """One page with the keys of each terminal, in English or French: plain forms and no script."""
+
+    def __init__(self, simulator, french=False):
+        self.simulator, self.french = simulator, french
+
+    def press(self, action, number):
+        """Do what a button says; LookupError for one that does not exist."""
+        if action == "reset":
+            self.simulator.reset()
+        elif number < 1:
+            raise LookupError(number)
+        else:
+            KEYS[action](self.simulator.terminals[number - 1])
+
+    def document(self):
+        """The whole page."""
+        title, language = self._word("title"), "fr" if self.french else "en"
+        terminals = "".join(self._terminal(each) for each in self.simulator.state()["terminals"])
+        return (
+            f'<!doctype html><html lang="{language}"><head><meta charset="utf-8"><title>{title}</title>'
+            f'<meta name="viewport" content="width=device-width"><meta http-equiv="refresh" content="2">'
+            f"<style>{STYLE}</style></head><body><main><h1>{title}</h1><p>{self._word('small')} "
+            f'<a href="/?lang={"en" if self.french else "fr"}">{self._word("other")}</a></p>'
+            f"{terminals}{self._button('reset', 0)}</main></body></html>"
+        )
+
+    def _terminal(self, state):
+        number = state["number"]
+        mood = "off" if not state["plugged"] else "asks" if state["waiting"] else "idle"
+        mood = "works" if mood == "idle" and state["busy"] else mood
+        keys = ("green", "red") if state["waiting"] else ()
+        switches = ("declined", "timeout", "lost", "person", "itself")
+        cable = "unplug" if state["plugged"] else "plug"
+        queued = ", ".join(html.escape(name) for name in state["queue"])
+        queued = f"<p>{queued}: {self._word('queued')}</p>" if queued else ""
+        return (
+            f'<section id="terminal-{number}"><h2>{self._word("terminal")} {number} ({state["port"]})</h2>'
+            f'<p role="status"><strong>{self._word(mood)}</strong></p>'
+            f"{''.join(self._button(key, number) for key in keys)}"
+            f"<h3>{self._word('next')}</h3>"
+            f"{''.join(self._button(name, number) for name in (*switches, cable))}"
+            f"{queued}{self._charges(state)}</section>"
+        )
+
+    def _charges(self, state):
+        rows = [charge for kind in ("debits", "credits", "reversals") for charge in state[kind]]
+        heads = "".join(f"<th>{self._word(name)}</th>" for name in ("kind", "amount", "private"))
+        lines = "".join(
+            f"<tr><td>{html.escape(row['kind'])}</td><td>{row['amount'] / 100:.2f}</td>"
+            f"<td>{html.escape(row['private'] or '')}</td></tr>"
+            for row in rows[-20:]
+        )
+        return f"<h3>{self._word('charges')}</h3><table><tr>{heads}</tr>{lines}</table>" if rows else ""
+
+    def _button(self, action, number):
+        language = "fr" if self.french else "en"
+        return (
+            f'<form method="post" action="/?lang={language}"><input type="hidden" name="terminal" '
+            f'value="{number}"><button id="{action}-{number}" class="{action}" name="action" '
+            f'value="{action}">{self._word(action)}</button></form>'
+        )
+
+    def _word(self, name):
+        return html.escape(WORDS[name][self.french])
 
 
 # --- The program ----------------------------------------------------------------------------------

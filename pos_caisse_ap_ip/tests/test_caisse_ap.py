@@ -1,9 +1,11 @@
 import time
 from unittest.mock import patch
 
+from odoo import fields
 from odoo.exceptions import UserError, ValidationError
 from odoo.tests import tagged
 
+from odoo.addons.paypercloud_servipay.api.finding import Finding
 from odoo.addons.paypercloud_servipay_pos.tests.common import TillCase
 
 from ..caisse_ap.card import is_cheque_line
@@ -52,6 +54,11 @@ class TestCaisseAp(TillCase):
         """Return the operation of a payment, and its snapshot."""
         snapshot = self.start(amount, method=self.ap, **order)
         return self.operation(snapshot["key"]), snapshot
+
+    def test_neutralized_copy_reaches_no_terminal(self):
+        """It needs no key: a copy in the shop's network would debit real cards."""
+        self.check_neutralized(self.ap, self.terminal.count_debits)
+        self.assertFalse(self.ap.caisse_ap_host)
 
     # ------------------------------------------------------------------
     # Payments
@@ -178,6 +185,27 @@ class TestCaisseAp(TillCase):
         operation = self.lose("format", ending="close")
         self.assertEqual(self.inquire(operation), ("unknown", "ap_not_attributable"))
 
+    def test_decision_is_asked_about_while_the_terminal_can_tell(self):
+        """Decided “not paid” of what was paid: the terminal's last transaction says the contrary."""
+        operation = self.lose("paid_then_lost")
+        operation._resolve("failed", "the customer says so")
+        self.assertTrue(operation.next_inquiry_at)
+        with self.assertLogs("odoo.addons.paypercloud_servipay", "WARNING"):
+            self.inquire(operation)
+        self.assertEqual((operation.state, operation.contradiction), ("failed", "approved"))
+        operation._resolve("approved", "slip seen")
+        self.assertEqual(operation.moved_amount, 2)
+
+    def test_decision_is_not_asked_about_after_another_transaction(self):
+        operation = self.lose()
+        operation._resolve("failed", "red button")
+        self.terminal.script("approved", delay=0)
+        self.assertEqual(self.pay()[0].state, "approved")
+        asked = len(operation.log_ids)
+        operation._inquire()
+        self.assertEqual((operation.state, operation.decided), ("failed", True))
+        self.assertEqual(len(operation.log_ids), asked, "it would print and tell nothing")
+
     def test_an_inquiry_does_not_wait_for_a_customer(self):
         """It ends in seconds, however long the method gives a payment."""
         operation = self.lose()
@@ -187,6 +215,58 @@ class TestCaisseAp(TillCase):
             operation._inquire()
         self.assertLess(time.monotonic() - began, 5)
         self.assertEqual(operation.state, "unknown")
+
+    def asks_after(self, operation):
+        """Return the seconds between the deadline of an operation and the next inquiry about it."""
+        return (operation.next_inquiry_at - operation.deadline_at).total_seconds()
+
+    def test_no_inquiry_before_the_deadline_and_one_at_it(self):
+        """The link is lost while the customer may still pay: the terminal is left alone until then."""
+        self.terminal.script("close_without_answer", delay=0)
+        operation, _snapshot = self.pay()
+        self.assertEqual((operation.state, self.asks_after(operation)), ("unknown", 0))
+        self.make_overdue(operation)
+        operation._inquire()
+        wait = (operation.next_inquiry_at - fields.Datetime.now()).total_seconds()
+        self.assertAlmostEqual(wait, 30, delta=2)  # then with growing pauses
+
+    def test_a_dead_process_is_asked_about_at_the_deadline(self):
+        """The question of that moment is the inquiry itself, not one that only finds the time over."""
+        operation = self.lose("paid_then_lost")
+        self.env.cr.execute("UPDATE servipay_operation SET state = 'pending' WHERE id = %s", [operation.id])
+        operation.invalidate_recordset()
+        operation._inquire()
+        self.assertEqual(operation.state, "approved", operation.explanation)
+
+    def test_a_pending_payment_is_asked_about_at_its_deadline(self):
+        values = self.till()._servipay_values(self.ap, "k" * 32, "purchase", 2, {})
+        operation = self.env["servipay.operation"]._open(values)
+        operation._apart("_claim")
+        operation._apply(Finding("pending"), "send")
+        self.assertEqual(self.asks_after(operation), 0)
+
+    def test_a_terminal_that_repeats_references_is_asked_early(self):
+        """What it tells can be taken for ours at any time."""
+        self.terminal.script("paid_then_lost", delay=0)
+        operation, _snapshot = self.pay()
+        operation._inquire()
+        self.assertTrue(operation.caisse_ap_echoed)
+        self.terminal.script("paid_then_lost", delay=0)
+        other, _snapshot = self.pay(9)
+        self.assertLess(self.asks_after(other), -60)
+
+    def test_overdue_payment_of_another_company_gives_way(self):
+        """The terminal that two companies share is not blocked by what one of them left behind."""
+        company = self.env["res.company"].create({"name": "Next door"})
+        ours = self.ap._caisse_ap_pos_terminal()
+        theirs = ours._find_or_new(company, "caisse_ap", ours.pid)._stored_id()
+        values = {"kind": "purchase", "amount": 7, "currency_id": self.company.currency_id.id}
+        values.update(company_id=company.id, provider="caisse_ap", terminal_id=theirs)
+        holder = self.env["servipay.operation"]._open(values)
+        self.assertTrue(holder._apart("_claim"))
+        self.make_overdue(holder)
+        operation, _snapshot = self.pay()
+        self.assertEqual((operation.state, holder.state), ("approved", "unknown"))
 
     def test_busy_terminal_is_not_disturbed(self):
         """While a payment holds the terminal, no inquiry and no test is sent, and both say who holds it."""
@@ -206,11 +286,10 @@ class TestCaisseAp(TillCase):
     def test_another_companys_payment_holds_the_terminal(self):
         """A terminal that two companies share is one terminal; whose payment it is stays theirs."""
         company = self.env["res.company"].create({"name": "Next door"})
-        theirs = self.ap._caisse_ap_pos_terminal()._find_or_create(
-            company, "caisse_ap", self.ap._caisse_ap_pos_terminal().pid
-        )
+        ours = self.ap._caisse_ap_pos_terminal()
+        theirs = ours._find_or_new(company, "caisse_ap", ours.pid)._stored_id()
         values = {"kind": "purchase", "amount": 7, "currency_id": self.company.currency_id.id}
-        values.update(company_id=company.id, provider="caisse_ap", terminal_id=theirs.id)
+        values.update(company_id=company.id, provider="caisse_ap", terminal_id=theirs)
         holder = self.env["servipay.operation"]._open(values)
         self.assertTrue(holder._apart("_claim"))
         operation, _snapshot = self.pay()
@@ -282,14 +361,14 @@ class TestCaisseAp(TillCase):
         operation, snapshot = self.pay()
         self.assertEqual((operation.state, operation.approved_amount), ("approved", 12.34), snapshot["text"])
         self.terminal.script("ae_third", delay=0, cuts=(40,), pause=1, actions="1")
-        refund, snapshot = self.pay(-12.34, refunded_line_ids=self.make_order(operation).lines.ids)
+        refund, snapshot = self.pay(-12.34, id=self.make_refund(self.make_order(operation)).id)
         self.assertEqual((refund.state, refund.approved_amount), ("approved", 12.34), snapshot["text"])
 
     def test_refund(self):
         """A refund is a credit of the terminal, referenced and bounded on our side."""
         operation, _snapshot = self.pay(10)
-        lines = self.make_order(operation).lines.ids
-        refund, _snapshot = self.pay(-4, refunded_line_ids=lines)
+        order = self.make_refund(self.make_order(operation), amount=4)
+        refund, _snapshot = self.pay(-4, id=order.id)
         self.assertEqual((refund.state, refund.original_id), ("approved", operation))
         self.assertEqual([charge.amount for charge in self.terminal.credits], [400])
 
@@ -545,8 +624,9 @@ class TestCaisseAp(TillCase):
             "UPDATE pos_payment_method SET caisse_ap_host = 'TPE-2.shop.local.' WHERE id = %s", [second.id]
         )
         second.invalidate_recordset()
-        terminal = first._caisse_ap_pos_terminal()
-        self.assertEqual(terminal, second._caisse_ap_pos_terminal())
+        number = first._caisse_ap_pos_terminal()._stored_id()
+        terminal = second._caisse_ap_pos_terminal()
+        self.assertEqual((terminal.id, first._caisse_ap_pos_terminal()), (number, terminal))
         first.caisse_ap_port = 1
         self.assertEqual(terminal._caisse_ap_method(), second)
 
