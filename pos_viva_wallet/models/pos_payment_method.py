@@ -1,16 +1,17 @@
 import hmac
 import secrets
-from urllib.parse import quote, urlencode, urljoin
+from urllib.parse import urlencode, urljoin
 
 from odoo import _, api, fields, models
 from odoo.exceptions import AccessError, UserError, ValidationError
 
 from odoo.addons.paypercloud_servipay.api import states
-from odoo.addons.paypercloud_servipay.api.masking import HIDDEN, Masker
+from odoo.addons.paypercloud_servipay.api.masking import Masker
 from odoo.addons.paypercloud_servipay.compat import check_access
 from odoo.addons.paypercloud_servipay.models.http_client import Connection, HttpClient
 from odoo.addons.paypercloud_servipay.models.own_transaction import in_own_transaction
 from odoo.addons.paypercloud_servipay.models.servipay_secrets import is_set, sealed, secret
+from odoo.addons.paypercloud_servipay.models.tested import told
 
 from ..controllers.main import NOTIFICATION
 from ..viva import devices, hosts
@@ -36,7 +37,6 @@ OF_MERCHANT = (
     "viva_wallet_test_mode",
     "viva_wallet_base_url",
 )
-SHORTEST_TOKEN = 8
 LONGEST_ID = 9  # digits of a company's id that the database can hold in any case
 SYSTEM = {"groups": "base.group_system", "copy": False}
 
@@ -46,26 +46,29 @@ class PosPaymentMethod(models.Model):
 
     _inherit = "pos.payment.method"
 
+    # 19.0's own addon has fields of the plain labels: side by side an import would show each twice
     viva_wallet_merchant_id = fields.Char(
-        "Merchant ID", help="Viva portal > Settings > API Access: used for the webhook's verification."
+        "Viva.com merchant ID",
+        help="Viva portal > Settings > API Access: used for the webhook's verification.",
     )
     viva_wallet_api_key = secret(
-        "API Key", help="The second half of the same pair. It can be replaced here, never read."
+        "Viva.com API Key", help="The second half of the same pair. It can be replaced here, never read."
     )
     viva_wallet_api_key_sealed, viva_wallet_api_key_set = sealed(), is_set()
     viva_wallet_client_id = fields.Char(
-        "Client ID",
+        "Viva.com client ID",
         help="Viva portal > Settings > API Access > POS APIs credentials: neither the Smart Checkout nor the "
         "ISV ones.",
     )
     viva_wallet_client_secret = secret(
-        "Client secret", help="Shown once in the Viva portal. It can be replaced here, never read."
+        "Viva.com client secret", help="Shown once in the Viva portal. It can be replaced here, never read."
     )
     viva_wallet_client_secret_sealed, viva_wallet_client_secret_set = sealed(), is_set()
     viva_wallet_terminal_id = fields.Char(
-        "Terminal ID", help="In the terminal's app: More > About > Source Terminal ID; or “Find terminals”."
+        "Viva.com terminal ID",
+        help="In the terminal's app: More > About > Source Terminal ID; or “Find terminals”.",
     )
-    viva_wallet_test_mode = fields.Boolean("Test mode", help="Use Viva.com's demo environment.")
+    viva_wallet_test_mode = fields.Boolean("Viva.com test mode", help="Use Viva.com's demo environment.")
     viva_wallet_webhook_endpoint = fields.Char(
         "Webhook endpoint", compute="_compute_viva_wallet_webhook_endpoint", groups="base.group_system"
     )
@@ -152,14 +155,11 @@ class PosPaymentMethod(models.Model):
         return result
 
     def copy(self, default=None):
-        """Give a copy the credentials too: it is how a merchant's second terminal is set up."""
+        """Leave the secrets behind: keys are never copied, for another company or environment even less.
+
+        Until somebody has typed them for the copy, a payment with it fails and sends nothing."""
         copies = super(PosPaymentMethod, self.with_context(viva_copying=True)).copy(default)
-        copies = copies.with_context(viva_copying=False)
-        for method, copied in zip(self.sudo(), copies.sudo(), strict=True):
-            for name in SECRETS:
-                copied[f"{name}_sealed"] = method[f"{name}_sealed"]
-        copies._viva_check_credentials()
-        return copies
+        return copies.with_context(viva_copying=False)
 
     def _viva_check_nothing_open(self, vals):
         """Refuse another merchant or environment while it is not known what became of payments."""
@@ -224,11 +224,11 @@ class PosPaymentMethod(models.Model):
         """Try both pairs of credentials and say which is wrong; fetches the webhook's verification key."""
         self._viva_only_for("base.group_system")
         given, known = self.sudo()._viva_client().token(fresh=True), self.sudo()._viva_fetch_key()
-        lines = (
-            _("Client ID and secret: %s", self._viva_judgement(given)),
-            _("Merchant ID and API key: %s", self._viva_judgement(known)),
+        findings = (
+            (_kind(given), _("Client ID and secret: %s", self._viva_judgement(given))),
+            (_kind(known), _("Merchant ID and API key: %s", self._viva_judgement(known))),
         )
-        return _told("danger" if given.reason or known.reason else "success", "\n".join(lines))
+        return told(findings)
 
     def _viva_judgement(self, found):
         """Return what is wrong with credentials, in words."""
@@ -283,7 +283,7 @@ class PosPaymentMethod(models.Model):
         return super()._servipay_corrected_any_time() | own
 
     def _viva_pos_terminal(self, config=None):
-        return self.env["servipay.terminal"]._find_or_create(
+        return self.env["servipay.terminal"]._find_or_new(
             self.company_id, "viva", (self.viva_wallet_terminal_id or "").strip()
         )
 
@@ -308,15 +308,6 @@ class PosPaymentMethod(models.Model):
                 if hmac.compare_digest(secret_part.encode(), token.encode()):
                     found = found or method
         return found
-
-    def _viva_without_token(self, text):
-        """Return a message (text) without the secret part of this address, which Viva.com repeats in it."""
-        known = (self.viva_wallet_webhook_token, self.viva_wallet_webhook_legacy_token)
-        # a short one would be found in other words too
-        for secret_part in (one for one in known if one and len(one) >= SHORTEST_TOKEN):
-            for form in (secret_part, quote(secret_part, safe="")):
-                text = text.replace(form, HIDDEN)
-        return text
 
     def _viva_verification_key(self):
         """Return the key that proves to Viva.com whose address this is; fetched when there is none yet."""
@@ -382,9 +373,5 @@ class PosPaymentMethod(models.Model):
         return devices.read_devices(reply.status, reply.headers, reply.body)
 
 
-def _told(kind, message):
-    return {
-        "type": "ir.actions.client",
-        "tag": "display_notification",
-        "params": {"type": kind, "message": message, "sticky": kind != "success"},
-    }
+def _kind(found):
+    return "danger" if found.reason else "success"

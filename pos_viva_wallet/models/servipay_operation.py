@@ -10,8 +10,11 @@ from odoo.addons.paypercloud_servipay.api import amounts, states
 from odoo.addons.paypercloud_servipay.api.finding import Finding
 from odoo.addons.paypercloud_servipay.api.masking import get_logger
 from odoo.addons.paypercloud_servipay.api.outcome import Mismatch
+from odoo.addons.paypercloud_servipay.models.message_turn import NotYet
+from odoo.addons.paypercloud_servipay.models.servipay_gone import leave
+from odoo.addons.paypercloud_servipay.models.servipay_notification import WAITING
 
-from ..viva import post, receipt, references, verdict
+from ..viva import post, receipt, references, reversal, verdict
 from ..viva import request as requests
 from ..viva.errors import ProtocolError
 
@@ -22,6 +25,7 @@ RHYTHM = {"first": 2, "slow": 4}  # seconds: a cashier waits, and webhooks may n
 LOOK_AGAIN = (timedelta(minutes=2), timedelta(hours=1))  # at a refusal that was followed by a success before
 CRON_SECONDS = 45
 NOT_PAID = ("declined", "cancelled", "failed")
+TOLD_AT_MOST = 20  # messages of one kind about an operation that its chatter tells of
 
 
 class ServipayOperation(models.Model):
@@ -29,7 +33,7 @@ class ServipayOperation(models.Model):
 
     _inherit = "servipay.operation"
 
-    provider = fields.Selection(selection_add=[("viva", "Viva.com")], ondelete={"viva": "cascade"})
+    provider = fields.Selection(selection_add=[("viva", "Viva.com")], ondelete={"viva": leave("viva")})
     viva_session = fields.Char("Viva.com session", readonly=True, copy=False, index="btree_not_null")
     viva_register = fields.Char("Register", readonly=True, copy=False, help="Only it may abort the session.")
     viva_may_change = fields.Boolean(readonly=True, copy=False)
@@ -239,45 +243,82 @@ class ServipayOperation(models.Model):
         paid = [("external_ref", "=", event.parent), ("kind", "=", "purchase")]
         return self.search([*domain, *paid], limit=1)
 
-    def _viva_hear(self, event):
-        """Take what a message says and the session does not; tells whether that had an effect."""
-        self._lock()
+    def _viva_reversal_check(self, event):
+        """Return a callable that asks whether Viva.com knows of a reversal; see ``reversal.confirm``.
+
+        None when there is nothing to ask: it is about another payment, or is our own refund."""
+        if self._viva_reversal(event).state != "reversed":
+            return None
+        try:
+            call = reversal.read_transaction(event)
+        except ProtocolError:
+            return lambda: False  # it states no transaction
+        client, parent = self._viva_client(), self.external_ref or ""
+
+        def run():
+            reply = client.ask(call, "reversal")
+            if reply.failure:
+                return False if reply.why == "credentials_incomplete" else None
+            return reversal.confirm(event, parent, reply.status, reply.headers, reply.body)
+
+        return run
+
+    def _viva_hear(self, event, confirmed=None):
+        """Take what a message says and the session does not; tells whether that had an effect.
+
+        :param confirmed: whether Viva.com bears a reversal out when it is asked; None: it did not answer
+        """
         if event.kind == "reversal" and self.kind == "purchase":
-            return self._viva_hear_reversal(event)
+            return self._viva_hear_reversal(event, confirmed)
         if event.kind == "payment" and self.kind == "purchase":
             return self._viva_hear_payment(event)
         return False
 
     def _viva_hear_again(self):
-        """Hear reversals that came before it was known what they are about: this payment, or a refund of it.
+        """Give reversals another turn that came before it was known what they are about.
 
-        The inbox has them as “nothing new”."""
+        That is this payment, or a refund of it."""
         payment = self.original_id if self.kind == "refund" else self
-        came = [("provider", "=", "viva"), ("event", "=", "1797"), ("state", "=", "duplicate")]
-        messages = self.env["servipay.notification"].search([*came, ("operation_id", "=", payment.id)])
-        for message in messages if payment else ():
-            if payment._viva_hear(message._viva_event()):
-                message.state = "processed"
+        came = [("provider", "=", "viva"), ("event", "=", "1797"), ("state", "in", WAITING)]
+        # one that has its first turn now need not be told
+        came += [("operation_id", "=", payment.id), ("attempts", ">", 0)]
+        messages = self.env["servipay.notification"].search(came) if payment else ()
+        for message in messages:
+            message.next_attempt_at = fields.Datetime.now()
+            message._apply_soon()
 
-    def _viva_hear_reversal(self, event):
-        """Take back a payment that Viva.com reversed by itself, and tell people; tells if it did.
+    def _viva_reversal(self, event):
+        """Return the ``Verdict`` that a message about a reversal would have if it were signed.
 
         Our own refunds are reported in the same way. So is what somebody gives back in Viva.com's portal."""
         refunds = self.child_ids.filtered(lambda child: child.kind == "refund")
-        found = verdict.conclude_reversal(
+        return verdict.conclude_reversal(
             self._viva_asked(),
             self.external_ref or "",
             event,
             own_refunds=refunds.mapped(lambda child: child.external_ref or ""),
             refund_open=any(child.state in states.UNSETTLED for child in refunds),
         )
+
+    def _viva_hear_reversal(self, event, confirmed):
+        """Take back a payment that Viva.com reversed by itself, and tell people; tells if it did.
+
+        Whoever knows the address can write such a message: it counts when Viva.com says the same."""
+        found = self._viva_reversal(event)
+        if found.reason == "reversal_unclear":
+            raise NotYet(_("A refund of the payment is not over yet."))
         if found.reason == "reversal_partial":
             digits = self.currency_id._servipay_digits()
-            return self._viva_tell("vv_reversal_partial", _differences(found.mismatches, digits))
+            return self._viva_tell("vv_reversal_partial", _differences(found.mismatches, digits), event)
         if found.state != "reversed":
             return False
-        if self.contradicted and self.contradiction in NOT_PAID:
-            self.write({"contradicted": False, "contradiction": False})  # the session tells the reversal so
+        told_by_session = self.contradicted and self.contradiction in NOT_PAID
+        if not confirmed and not told_by_session:
+            if confirmed is None:
+                raise NotYet(_("Viva.com was asked about the reversal and did not answer."), silent=True)
+            return self._viva_tell("vv_reversal_unconfirmed", event.transaction, event)
+        if told_by_session:
+            self.write({"contradicted": False, "contradiction": False})
         self._apply(Finding("reversed", "vv_reversed"))
         if self.state == "reversed":
             self._ask_manager()
@@ -293,10 +334,16 @@ class ServipayOperation(models.Model):
             self._apply(Finding("approved", "vv_second_transaction", event.transaction))
             return True
         known = self.state in ("approved", "reversed") and self.external_ref
-        return bool(known) and self._viva_tell("vv_second_transaction", event.transaction)
+        return bool(known) and self._viva_tell("vv_second_transaction", event.transaction, event)
 
-    def _viva_tell(self, reason, detail):
-        """Tell people that money moved which this operation does not show; True."""
+    def _viva_tell(self, reason, detail, event):
+        """Tell people that money may have moved which this operation does not show; True.
+
+        So many times, and no more: no message is signed, and its sender must not fill the chatter."""
+        same = [("operation_id", "=", self.id), ("event", "=", str(event.type_id))]
+        if self.env["servipay.notification"].search_count(same, limit=TOLD_AT_MOST + 1) > TOLD_AT_MOST:
+            _logger.warning("operation %s: not told any more: %s %s", self.name, reason, detail)
+            return True
         own = self._for_chatter()
         text = own._reason_sentences()[reason].replace("{detail}", detail)
         own.message_post(body=text)

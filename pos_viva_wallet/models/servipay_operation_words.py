@@ -10,6 +10,32 @@ class ServipayOperation(models.Model):
         sentences = {f"vv_{slug}": text for slug, text in self._viva_sentences().items()}
         return {**super()._reason_sentences(), **sentences, **self._viva_sentences_of_odoo()}
 
+    def _refund_sentences(self):
+        # the same slugs as of payments, of money that goes the other way
+        sentences = {
+            "customer_cancelled": _("The refund was cancelled at the terminal."),
+            "aborted": _("The refund was aborted."),
+            "terminal_declined": _("The terminal refused the refund."),
+            "refused": _("The bank refused the refund without a reason."),
+            "card_declined": _("The card refused the refund."),
+            "enter_again": _("The bank wants the refund to be entered again."),
+            "not_for_holder": _("The card's holder may not get this refund."),
+            "not_at_terminal": _("This refund may not be made at this terminal."),
+            "law": _("The law forbids this refund."),
+            "duplicate": _("The bank takes this for a repetition of an earlier refund."),
+            "session_expired": _("The refund expired before it was made."),
+            "terminal_link": _("The connection to the terminal failed during the refund."),
+            "network": _("The network failed during the refund."),
+            "broker_error": _("Viva.com reports an error of its own during the refund."),
+            "transaction_error": _("Viva.com reports that the refund failed, without a reason."),
+            "no_event": _("Viva.com reports that it was not given back, and does not say why."),
+            "processing": _("The refund is going on."),
+            "not_yet_found": _("Viva.com does not show the refund yet."),
+            "session_not_found": _("Viva.com does not find the refund."),
+            "conflict": _("Viva.com reports a conflict; the refund is looked up."),
+        }
+        return {**super()._refund_sentences(), **{f"vv_{slug}": text for slug, text in sentences.items()}}
+
     def _viva_words(self, slug, detail=""):
         """Return the sentence of a slug with Viva.com's own words after it; "" for none."""
         known = {**self._viva_sentences(), "credentials_incomplete": self._viva_incomplete()}
@@ -23,6 +49,11 @@ class ServipayOperation(models.Model):
         # what the protocol does not know
         return {
             "vv_credentials_incomplete": self._viva_incomplete(),
+            "vv_reversal_unconfirmed": _(
+                "A message says that Viva.com gave this payment back ({detail}), and Viva.com does not "
+                "confirm it when asked. Nothing was changed here. Look in Viva.com's portal: if it was "
+                "given back, the customer has to pay again; if not, somebody sends made-up messages."
+            ),
             "vv_second_transaction": _("Viva.com reports another payment for the same request ({detail})."),
         }
 

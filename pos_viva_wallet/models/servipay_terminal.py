@@ -3,7 +3,9 @@ import time
 from odoo import _, models
 from odoo.exceptions import UserError
 
-from .pos_payment_method import TERMINAL, _told
+from odoo.addons.paypercloud_servipay.models.tested import Tested
+
+from .pos_payment_method import TERMINAL
 
 
 class ServipayTerminal(models.Model):
@@ -24,34 +26,22 @@ class ServipayTerminal(models.Model):
     def _viva_test(self):
         """Look the terminal up among the merchant's: no money, and whether it is switched on is not told."""
         self.ensure_one()
-        began = time.monotonic()
-        found = self._viva_method()._viva_devices()
+        method, pid, began = self._viva_method(), self.pid, time.monotonic()
+        found = method._viva_devices()
         latency = (time.monotonic() - began) * 1000
         if found.reason:
-            why = self.env["servipay.operation"]._viva_words(found.reason, found.detail)
-            self.sudo()._note_contact(None, why)
-            return _told("danger", why)
-        self.sudo()._note_contact(latency)
-        device = next((one for one in found.devices if one.terminal == self.pid), None)
+            return Tested("danger", self.env["servipay.operation"]._viva_words(found.reason, found.detail))
+        device = next((one for one in found.devices if one.terminal == pid), None)
         if not device:
             known = ", ".join(one.terminal for one in found.devices) or "-"
-            return _told(
-                "danger",
-                _(
-                    "Viva.com knows no terminal %(pid)s of this merchant. It knows: %(known)s.",
-                    pid=self.pid,
-                    known=known,
-                ),
-            )
+            words = _("Viva.com knows no terminal %(pid)s of this merchant. It knows: %(known)s.")
+            return Tested("danger", words % {"pid": pid, "known": known})
         if not device.is_live:
-            return _told(
-                "warning", _("Viva.com knows this terminal, but it is not live (%s).", device.status or "?")
-            )
-        return _told(
-            "success",
-            _(
-                "Viva.com knows this terminal, and it is live (%s ms). Whether it is switched on it does "
-                "not tell.",
-                round(latency),
-            ),
+            words = _("Viva.com knows this terminal, but it is not live (%s).", device.status or "?")
+            return Tested("warning", words, latency)
+        words = _(
+            "Viva.com knows this terminal, and it is live (%s ms). Whether it is switched on it does "
+            "not tell.",
+            round(latency),
         )
+        return Tested("success", words, latency)

@@ -18,8 +18,8 @@ from ..models import viva_client
 from .simulator import API_KEY, CLIENT_ID, CLIENT_SECRET, EVENTS, MERCHANT_ID, TERMINALS, Simulator
 
 CLIENT = "odoo.addons.paypercloud_servipay.models.http_client"
-INBOX = "odoo.addons.paypercloud_servipay.models.servipay_notification"
-OPERATION = "odoo.addons.paypercloud_servipay.models.servipay_operation"
+INBOX = "odoo.addons.paypercloud_servipay.models.message_turn"
+OPERATION = "odoo.addons.paypercloud_servipay.models"  # of it and what continues it
 NOT_PAID = ("declined", "cancelled", "failed")
 
 
@@ -90,7 +90,8 @@ class VivaCase(TillCase):
     def give_back(self, order, amount, user=None, till=None, method=None, ask=True):
         """Return the operation of a refund at a till."""
         till = till or self.till(user or self.cashier)
-        return self.pay(-amount, ask, method, till, refunded_line_ids=order.lines.ids)
+        refund = self.make_refund(order, session=till)
+        return self.pay(-amount, ask, method, till, id=refund.id)
 
     def overdue(self, *operations):
         """Let the time of operations be over, here and at Viva.com."""

@@ -6,6 +6,7 @@ from odoo import fields
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
+from ..models import servipay_notification, servipay_operation
 from .common import OPERATION, VivaCase
 from .simulator import EVENTS
 
@@ -74,7 +75,7 @@ class TestAfterwards(VivaCase):
         self.viva.fault("session", "http_500")
         with self.quiet():
             self.push_all(REVERSED)
-        self.assertEqual(operation.state, "pending")
+        self.assertEqual((operation.state, self.inbox().state), ("pending", "failed"))
         self.viva.clear_faults()
         operation._inquire()
         self.assertEqual((operation.state, self.inbox().state), ("reversed", "processed"))
@@ -126,21 +127,62 @@ class TestAfterwards(VivaCase):
         self.viva.set(refund_seconds=5)
         refund = self.give_back(order, 12.34)
         self.assertEqual(refund.state, "pending")
-        message = self.reversal(paid)
-        self.push(message)
-        self.assertEqual(paid.state, "approved")
-        with self.viva.clock.lock:
-            self.viva.floor.books.book(
-                self.viva.sessions[paid.viva_session],
-                self.viva.floor.books.record(
-                    self.viva.sessions[paid.viva_session], 0, kind="reversal", type_id=7
-                ),
-                "reversal",
-            )
+        self.push(self.reversal(paid, TransactionId=self.give_back_by_itself(paid)))
+        self.assertEqual((paid.state, self.inbox().state), ("approved", "received"))
         self.viva.advance(seconds=6)
         refund._inquire()
         self.assertIn(refund.state, ("declined", "failed"), refund.explanation)
         self.assertEqual(paid.state, "reversed")
+
+    def give_back_by_itself(self, paid):
+        """Let Viva.com reverse a payment without a message; returns the id of that transaction."""
+        books, session = self.viva.floor.books, self.viva.sessions[paid.viva_session]
+        with self.viva.clock.lock:
+            made = books.record(session, 0, kind="reversal", type_id=7, parent_id=paid.external_ref)
+            books.book(session, made, "reversal")
+        return made.id
+
+    def test_a_made_up_reversal_moves_nothing_and_is_told(self):
+        """Whoever knows the address can write one: Viva.com is asked, and says no."""
+        paid, _order = self.paid_order()
+        self.push(self.reversal(paid))
+        self.assertEqual((paid.state, paid.moved_amount), ("approved", 12.34))
+        self.assertEqual(self.inbox().state, "processed")
+        activities, chatter = self.told(paid)
+        self.assertEqual(len(activities), 1)
+        self.assertIn("does not confirm", chatter)
+
+    def test_reversal_of_another_amount_or_payment_is_not_confirmed(self):
+        """Viva.com knows of a reversal, but not of this one."""
+        for data in ({"Amount": -99}, {"ParentId": None}):
+            with self.subTest(data=data):
+                paid, _order = self.paid_order()
+                other, _order = self.paid_order()
+                self.push(self.reversal(paid, TransactionId=self.give_back_by_itself(other), **data))
+                self.assertEqual(paid.state, "approved")
+
+    def test_reversal_waits_for_viva_to_answer(self):
+        """While it cannot be asked, nothing moves and the message stays; the job asks again."""
+        operation = self.reversed_soon()
+        self.viva.fault("transactions", "http_500", times=None)
+        with self.quiet():
+            self.push_all(REVERSED)
+        [message] = self.inbox()
+        self.assertEqual((operation.state, message.state), ("approved", "failed"))
+        self.viva.clear_faults()
+        message.next_attempt_at = "2000-01-01"
+        self.env["servipay.notification"]._cron_apply()
+        self.assertEqual((operation.state, message.state), ("reversed", "processed"))
+
+    def test_a_flood_of_made_up_messages_fills_neither_inbox_nor_chatter(self):
+        self.patch(servipay_notification, "MOST_MESSAGES", 6)
+        self.patch(servipay_operation, "TOLD_AT_MOST", 3)
+        paid, _order = self.paid_order()
+        with mute_logger(servipay_notification.__name__, servipay_operation.__name__):
+            for _number in range(9):
+                self.assertEqual(self.push(self.reversal(paid)).status_code, 200)
+        self.assertEqual(len(self.inbox()), 6)
+        self.assertEqual(self.told(paid)[1].count("does not confirm"), 3)
 
     def reversal(self, paid, **data):
         """Return a 1797 about a payment, as Viva.com writes it."""

@@ -51,6 +51,16 @@ class TestRefunds(VivaCase):
         self.assertEqual(refund.reason, "vv_refunds_disabled")
         self.assertEqual(paid.refundable_amount, 12.34)
 
+    def test_refused_refund_is_called_a_refund(self):
+        """The bank that refuses to give back has refused no payment."""
+        paid, order = self.paid_order()
+        self.viva.set(refunds=False)
+        refund = self.give_back(order, 12.34)
+        for operation, word in ((refund, "refund"), (paid, "payment")):
+            operation.write({"reason": "vv_refused"})
+            self.assertIn(f"refused the {word}", operation._explain_reason())
+        self.assertLessEqual(refund._refund_sentences().keys(), refund._reason_sentences().keys())
+
     def test_uncertain_refund_counts(self):
         """A refund that may have been made is not made again."""
         paid, order = self.paid_order()
@@ -151,7 +161,7 @@ class TestRefunds(VivaCase):
 
     def test_unreferenced(self):
         """On a presented card: by managers, where an administrator allowed it, and no more than was paid."""
-        cash = self.cash_order(10)
+        cash = self.make_cash_order(10)
         manager = self.till(self.pos_manager)
         with self.assertRaises(AccessError):
             self.give_back(cash, 5)
@@ -169,38 +179,11 @@ class TestRefunds(VivaCase):
         with self.assertRaises(AccessError):
             self.give_back(cash, 1)
 
-    def cash_order(self, amount):
-        """Return an order that was paid otherwise."""
-        order = self.env["pos.order"].create(
-            {
-                "session_id": self.session.id,
-                "company_id": self.company.id,
-                "amount_tax": 0,
-                "amount_total": amount,
-                "amount_paid": amount,
-                "amount_return": 0,
-                "lines": [
-                    (
-                        0,
-                        0,
-                        {
-                            "product_id": self.env["product.product"].create({"name": "Tea"}).id,
-                            "qty": 1,
-                            "price_unit": amount,
-                            "price_subtotal": amount,
-                            "price_subtotal_incl": amount,
-                        },
-                    )
-                ],
-            }
-        )
-        return order
-
     def test_unreferenced_waits_for_a_card(self):
         """It needs a card, as a payment does, and can be cancelled like one."""
         self.vw.viva_wallet_unreferenced = True
         self.viva.script("wait", kind="unreferenced")
-        refund = self.give_back(self.cash_order(10), 5, till=self.till(self.pos_manager))
+        refund = self.give_back(self.make_cash_order(10), 5, till=self.till(self.pos_manager))
         self.assertEqual(refund.state, "pending", refund.explanation)
         refund._cancel()
         self.assertEqual(refund.state, "cancelled")

@@ -4,9 +4,9 @@ from unittest.mock import patch
 from cryptography.fernet import Fernet
 
 from odoo.exceptions import AccessError, UserError, ValidationError
-from odoo.modules.module import get_module_path
 from odoo.tests import tagged
 
+from ..models.pos_payment_method import SECRETS
 from .common import VivaCase
 from .simulator import CLIENT_SECRET, MERCHANT_ID, TERMINALS, WEBHOOK_KEY
 
@@ -162,16 +162,18 @@ class TestSettings(VivaCase):
         self.assertEqual(self.vw.sudo().viva_wallet_webhook_token, token)
 
     def test_copied(self):
-        """A copy has the credentials, an address of its own, and takes payments."""
-        copied = self.vw.copy({"viva_wallet_terminal_id": TERMINALS[1]})
-        self.assertTrue(copied.viva_wallet_client_secret_set and copied.viva_wallet_api_key_set)
+        """A copy has an address of its own and no key; until it is typed nothing can be done with it."""
+        copied = self.vw.copy()
+        self.assertFalse(copied.viva_wallet_client_secret_set or copied.viva_wallet_api_key_set)
         tokens = (self.vw + copied).sudo().mapped("viva_wallet_webhook_token")
         self.assertEqual(len(set(tokens)), 2)
+        with self.assertRaises(ValidationError):
+            copied.viva_wallet_terminal_id = TERMINALS[1]
+        secrets = {name: self.vw._servipay_secret(name) for name in SECRETS}
+        copied.sudo().write({"viva_wallet_terminal_id": TERMINALS[1], **secrets})
         copied.sudo().viva_wallet_base_url = self.viva.url
         kind, text = self.message(copied.action_viva_credentials())
         self.assertEqual(kind, "success", text)
-        with self.assertRaises(ValidationError):
-            self.vw.copy({"viva_wallet_terminal_id": False})
         self.assertEqual(self.method.copy().use_payment_terminal, "paypercloud")
 
     # -- secrets at rest
@@ -195,17 +197,22 @@ class TestSettings(VivaCase):
             self.assertEqual(self.pay().state, "approved")
 
     def test_neutralized(self):
-        """A copy of the database cannot move money."""
-        self.vw.sudo().viva_wallet_base_url = False
-        self.vw.viva_wallet_test_mode = False
-        self.env.flush_all()
-        with open(os.path.join(get_module_path("pos_viva_wallet"), "data", "neutralize.sql")) as script:
-            self.env.cr.execute(script.read())
-        self.env.invalidate_all()
-        self.assertTrue(self.vw.viva_wallet_test_mode)
-        self.assertFalse(self.vw.viva_wallet_client_secret_set or self.vw.viva_wallet_api_key_set)
-        operation = self.pay()
-        self.assertEqual((operation.state, operation.reason), ("failed", "vv_credentials_incomplete"))
+        """A copy of the database cannot move money, nor hear of the original's."""
+        former = self.make_viva("Another terminal today", TERMINALS[1])
+        former.use_payment_terminal = "paypercloud"
+        self.check_neutralized(self.vw, self.viva.count_requests)
+        self.assertFalse(former.viva_wallet_client_secret_set or former.viva_wallet_api_key_set)
+        own = self.vw.sudo()
+        self.assertTrue(own.viva_wallet_test_mode)
+        self.assertFalse(own.viva_wallet_client_secret_set or own.viva_wallet_api_key_set)
+        self.assertFalse(own.viva_wallet_webhook_token or own.viva_wallet_webhook_endpoint)
+
+    def test_labels_are_not_those_of_odoos_own_addon(self):
+        """Side by side with pos_viva_com an import or a filter would show each of them twice."""
+        theirs = {"Merchant ID", "API Key", "Client ID", "Client secret", "Terminal ID", "Test mode"}
+        ours = [field.string for name, field in self.vw._fields.items() if name.startswith("viva_wallet_")]
+        self.assertFalse(theirs & set(ours))
+        self.assertEqual(len(ours), len(set(ours)))
 
     def test_no_test_code_for_tills(self):
         """No file of this addon is in a till's bundle: the till's side is the layer's."""

@@ -1,10 +1,15 @@
+import contextlib
+import importlib.util
 import json
 import re
 import uuid
 from unittest.mock import patch
 
+from odoo.modules.module import get_module_path
 from odoo.tests import tagged
 from odoo.tools import mute_logger
+
+from odoo.addons.paypercloud_servipay.models.message_turn import Turn
 
 from ..viva.webhook import MAX_BYTES
 from .common import INBOX, OPERATION, VivaCase
@@ -269,6 +274,36 @@ class TestWebhooks(VivaCase):
 
     # -- how it is received
 
+    def test_not_done_is_not_marked(self):
+        """B1: Viva.com hangs, and only this message knows that it was paid: it is tried until it is heard."""
+        self.viva.script("declined", flip=60, flip_as="second")
+        operation = self.pay()
+        self.viva.advance(seconds=61)
+        self.viva.fault("session", "close_before", times=None)
+        with self.quiet():
+            self.push_all(PAID)
+        [message] = self.inbox()
+        self.assertEqual((operation.contradicted, message.state), (False, "failed"))
+        self.assertTrue(message.next_attempt_at)
+        self.viva.clear_faults()
+        message.next_attempt_at = "2000-01-01"
+        with mute_logger(OPERATION):
+            self.env["servipay.notification"]._cron_apply()
+        self.assertEqual((operation.contradicted, message.state), (True, "processed"))
+
+    def test_killed_while_viva_is_asked(self):
+        """What a process was asking when it died is asked again by the job, though it did not fail."""
+        operation = self.pending()
+        # no assertRaises: it would roll back what was committed
+        with patch.object(Turn, "ask", side_effect=SystemExit), contextlib.suppress(SystemExit):
+            self.hand_in(self.messages(PAID)[0])
+        [message] = self.inbox()
+        self.assertEqual((operation.state, message.state), ("pending", "received"))
+        self.assertTrue(message.next_attempt_at)
+        message.next_attempt_at = "2000-01-01"
+        self.env["servipay.notification"]._cron_apply()
+        self.assertEqual((operation.state, message.state), ("approved", "processed"))
+
     def test_acknowledged_before_it_is_applied(self):
         """What cannot be applied now is kept and applied by the job: Viva.com need not come back."""
         operation = self.pending()
@@ -322,6 +357,53 @@ class TestWebhooks(VivaCase):
         self.push_all(PAID)
         token = self.vw.sudo().viva_wallet_webhook_token
         self.assertNotIn(token, str(self.inbox().read()))
+
+    def test_nothing_personal_is_stored(self):
+        """What is kept is what was read of the message; it can be applied again all the same."""
+        operation = self.pending()
+        [body] = self.messages(PAID)
+        personal = {
+            "Email": "anna@example.com",
+            "Phone": "+3221234567",
+            "FullName": "Anna Customer",
+            "CardToken": "B5A1F8E0C7",
+            "CardNumber": "4111111111111111",
+            "CustomerTrns": "for Anna",
+            "Cvv": "cvv-987",
+        }
+        envelope = json.loads(body)
+        envelope["EventData"].update(personal)
+        self.push(envelope)
+        [message] = self.inbox()
+        stored = str(message.read())
+        for value in personal.values():
+            self.assertNotIn(value, stored)
+        self.assertEqual((operation.state, message.state), ("approved", "processed"))
+        message.action_replay()
+        self.assertEqual((operation.state, message.state), ("approved", "processed"))
+
+    def test_what_was_stored_before_is_reduced(self):
+        """The migration rewrites old messages; what cannot be read is emptied."""
+        operation = self.pending()
+        [body] = self.messages(PAID)
+        envelope = json.loads(body)
+        envelope["EventData"]["Email"] = "anna@example.com"
+        inbox = self.env["servipay.notification"].sudo()
+        common = {"company_id": self.company.id}
+        old = inbox.browse(inbox._receive("viva", "old", True, raw_body=json.dumps(envelope), **common))
+        junk = inbox.browse(inbox._receive("viva", "junk", True, raw_body="Anna", **common))
+        path = f"{get_module_path('pos_viva_wallet')}/migrations/3.1.0/post-reduce-messages.py"
+        spec = importlib.util.spec_from_file_location("reduce_messages", path)
+        script = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(script)
+        for _again in range(2):
+            self.env.flush_all()
+            script.migrate(self.env.cr, "19.0.3.0.0")
+            self.env.invalidate_all()
+            self.assertNotIn("anna", old.raw_body)
+            self.assertFalse(junk.raw_body)
+        old._apply_once()
+        self.assertEqual((operation.state, old.state), ("approved", "processed"))
 
     def test_the_address_in_a_message_is_not_stored(self):
         """Viva.com's envelope repeats the address that it calls."""

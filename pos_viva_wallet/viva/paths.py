@@ -56,6 +56,11 @@ def transaction(transaction_id):
     return f"/checkout/v2/transactions/{quoted(transaction_id)}"
 
 
+def payment(transaction_id):
+    """Path of a transaction in the older Payment API, by merchant id and API key; ProtocolError "path"."""
+    return f"/api/transactions/{quoted(transaction_id)}"
+
+
 def receipt(transaction_id):
     """Path of Viva.com's own receipt page for a customer; ProtocolError code "path"."""
     return f"/web/receipt?tid={quoted(transaction_id)}"

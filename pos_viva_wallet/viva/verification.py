@@ -30,6 +30,8 @@ class WebhookKey:
 def read_webhook_key(http_status, headers, body):
     """The WebhookKey in an answer (int, mapping of str, bytes) to `request.webhook_key`. Never raises."""
     found = answer.read(http_status, headers, body)
+    if found.status == 403 and found.form == "html":  # a firewall's page says nothing about credentials
+        return WebhookKey("", "access_blocked", False)
     if found.status in (401, 403):
         return WebhookKey("", "merchant_credentials", True, found.detail)
     if found.status != 200:

@@ -7,7 +7,7 @@ Source: protocols/viva.md, 2.3 and 2.4; 3.5 (13 to 19) for what goes wrong.
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from types import MappingProxyType
 
 from . import jsontext, money, references, session
@@ -20,6 +20,8 @@ KINDS = MappingProxyType(
 )
 _SESSIONS = frozenset({"session_ok", "session_failed"})
 MAX_BYTES = 65536  # an honest one has about three thousand
+# read, and needed by nobody who reads a message again
+_UNUSED = frozenset({"reference", "masked_pan"})
 # they differ from one delivery of a message to the next
 _PER_DELIVERY = ("Delay", "RetryCount", "RetryDelayInSeconds")
 
@@ -74,6 +76,27 @@ class Event:
     def is_foreign(self):
         """Whether it leads to no session: a web shop's payment, or one that was typed on the terminal."""
         return not self.session
+
+
+def dump(event):
+    """An Event as JSON (str), to be kept: what was read of the message, and nothing else of it.
+
+    A real message carries the customer's name, e-mail address and telephone number, and the card's token.
+    """
+    kept = {name: value for name, value in asdict(event).items() if name not in _UNUSED}
+    return json.dumps({name: value for name, value in kept.items() if value not in (None, "", ())})
+
+
+def load(text):
+    """The Event that `dump` has written (str); ProtocolError code "unreadable" for anything else."""
+    document = jsontext.loads(text)
+    names = {field.name for field in fields(Event)}
+    if not isinstance(document, dict) or not {"kind", "key"} <= set(document) <= names:
+        raise ProtocolError("This is no event.", code="unreadable")
+    document.setdefault("type_id", None)
+    if "doubtful" in document:
+        document["doubtful"] = tuple(document["doubtful"])
+    return Event(**document)
 
 
 def parse_webhook(payload, decimals=None):
