@@ -10,6 +10,7 @@
     "external_dependencies": {"python": ["pycountry", "cryptography"]},
     "data": [
         "views/payment_templates.xml",
+        "views/portal_templates.xml",
         "views/payment_provider_views.xml",
         "views/payment_transaction_views.xml",
         "views/servipay_operation_views.xml",

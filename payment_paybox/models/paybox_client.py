@@ -17,6 +17,7 @@ from odoo.addons.paypercloud_servipay.models.http_client import ApiError
 from ..paybox import direct
 from ..paybox.errors import ProtocolError
 from ..paybox.platform import AVAILABILITY, DIRECT, PAGES, is_available
+from .question_number import question_number
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 AVAILABILITY_SECONDS = 2  # a customer waits meanwhile
@@ -27,8 +28,9 @@ _available = {}  # base address -> (whether it takes payments, until when we bel
 
 @dataclass(frozen=True)
 class Reply:
-    """What became of a question: an answer, or the Finding that stands for its absence."""
+    """What became of a question: an answer to ``asked``, or the Finding that stands for its absence."""
 
+    asked: direct.Question | None = None
     answer: direct.DirectAnswer | None = None
     failure: Finding | None = None
     latency: float | None = None
@@ -86,8 +88,16 @@ class PayboxClient:
     def ask(self, question):
         """Put a ``direct.Question`` and return a ``Reply``; never raises for what the network does.
 
-        The back-up host is asked only when provably nothing reached the first one.
+        The back-up host is asked only when provably nothing reached the first one. A number that somebody
+        else has used (another database or shop of this contract) is refused unread: asked once more with a
+        new one.
         """
+        reply = self._ask(question)
+        if reply.answer and direct.is_used_number(self.merchant, reply.asked, reply.answer):
+            return self._ask(replace(question, number=question_number()))
+        return reply
+
+    def _ask(self, question):
         try:
             body = direct.build(self.merchant, replace(question, version=self.version), self.password)
         except ProtocolError as error:
@@ -101,15 +111,15 @@ class PayboxClient:
                 if error.sent:
                     return Reply(failure=Finding("unknown", "no_answer", str(error)))
                 continue
-            return self._read(response)
+            return self._read(response, question)
         return Reply(failure=Finding("failed", "not_sent", str(failure)))
 
-    def _read(self, response):
+    def _read(self, response, question):
         if response.status != 200:
             text = f"HTTP {response.status}"
             return Reply(failure=Finding("unknown", "http_uncertain", text, latency=response.duration))
         try:
-            return Reply(direct.read(response.body), latency=response.duration)
+            return Reply(question, direct.read(response.body), latency=response.duration)
         except ProtocolError as error:
             return Reply(failure=Finding("unknown", "undecodable", str(error), latency=response.duration))
 
@@ -117,21 +127,24 @@ class PayboxClient:
 
     def check(self):
         """Return [(kind, sentence)]: what the platform says to requests that move nothing."""
-        findings = []
+        findings, there = [], []
         for base in self.platform.pages:
             up = self._get(base)
+            there += [base] if up else []
             text = _("%s takes payments.") if up else _("%s does not answer that it takes payments.")
             findings.append(("success" if up else "danger", text % base))
-        return [*findings, self._check_form(), self._check_direct()]
+        # what somebody else's server says to a form, if only with a log-in page, says nothing about it
+        findings += [self._check_form(base) for base in there[:1]]
+        return [*findings, self._check_direct()]
 
-    def _check_form(self):
+    def _check_form(self, base):
         try:
             body = urlencode(self.test_form()).encode()
         except ProtocolError as error:
             return "danger", _("The form cannot be made: %s", error)
         request = Request("POST", PAGES[self.page], [], FORM, body, "never")
         try:
-            response = self.http(self.platform.pages[0], DIRECT_SECONDS).send(request, "check of the form")
+            response = self.http(base, DIRECT_SECONDS).send(request, "check of the form")
         except ApiError as error:
             return "danger", _("The payment page could not be opened: %s", error)
         # words in styles and scripts say nothing
@@ -145,8 +158,7 @@ class PayboxClient:
 
     def _check_direct(self):
         """Inquire about a payment that does not exist: to be told so is to be let in."""
-        seconds = int(time.time()) % direct.MAX_QUESTION
-        reply = self.ask(direct.Question("inquiry", seconds, self.date(), "1", "1"))
+        reply = self.ask(direct.Question("inquiry", question_number(), self.date(), "1", "1"))
         if reply.failure:
             if self.confirms:
                 words = _("PPPS could not be asked: no payment can be confirmed, none will be booked (%s).")

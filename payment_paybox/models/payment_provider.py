@@ -8,13 +8,14 @@ from odoo.exceptions import UserError, ValidationError
 
 from odoo.addons.paypercloud_servipay.api.masking import get_logger
 from odoo.addons.paypercloud_servipay.models.servipay_secrets import is_set, sealed, secret
+from odoo.addons.paypercloud_servipay.models.tested import told
 
 from ..controllers.main import NOTIFICATION, RETURN
 from ..paybox import keys
 from ..paybox import page as pages
 from ..paybox.errors import ProtocolError
 from ..paybox.platform import can_be_notified, platform
-from ..paybox.signature import read_key, split_keys
+from ..paybox.signature import is_worthless, read_key, split_keys
 from .paybox_client import PayboxClient
 
 _logger = get_logger(__name__)
@@ -153,6 +154,10 @@ class PaymentProvider(models.Model):
     def _servipay_secrets(self):
         return (*super()._servipay_secrets(), *SECRETS)
 
+    @api.model
+    def _servipay_lasting(self):
+        return (*super()._servipay_lasting(), "paybox_site", "paybox_rank", "paybox_identifier")
+
     def _servipay_check_secret(self, name, value):
         if name in ("paybox_key_test", "paybox_key"):
             return self._paybox_checked_key(value)
@@ -218,11 +223,11 @@ class PaymentProvider(models.Model):
                 except ProtocolError as error:
                     raise ValidationError(sentence) from error
 
-    @api.constrains("paybox_public_keys")
+    @api.constrains("paybox_public_keys", "state")
     def _check_paybox_public_keys(self):
         for provider in self.sudo().filtered("paybox_public_keys"):
             try:
-                split_keys(provider.paybox_public_keys)
+                known = split_keys(provider.paybox_public_keys)
             except ProtocolError as error:
                 raise ValidationError(
                     _(
@@ -230,6 +235,14 @@ class PaymentProvider(models.Model):
                         "(-----BEGIN PUBLIC KEY-----), and nothing else."
                     )
                 ) from error
+            if provider.state == "enabled" and any(map(is_worthless, known)):
+                raise ValidationError(
+                    _(
+                        "One of the additional public keys is the simulator's. Everybody can sign with it: "
+                        "payments that nobody made would be booked as paid. Remove it before the provider is "
+                        "enabled."
+                    )
+                )
 
     @api.constrains(
         *("state", "paybox_brand", "paybox_host", "paybox_backup_host", "paybox_direct_host"),
@@ -278,24 +291,13 @@ class PaymentProvider(models.Model):
             raise UserError(_("Only administrators may check the configuration."))
         provider = self.sudo()
         findings = [*provider._paybox_check_routes(), *provider._paybox_client().check()]
-        worst = next(
-            (kind for kind in ("danger", "warning") if any(kind == k for k, _t in findings)), "success"
-        )
-        return {
-            "type": "ir.actions.client",
-            "tag": "display_notification",
-            "params": {
-                "type": worst,
-                "title": _("Paybox"),
-                "message": "\n".join(text for _kind, text in findings),
-                "sticky": True,
-            },
-        }
+        return told(findings, _("Paybox"))
 
     def _paybox_check_routes(self):
         """Return [(kind, sentence)] about our own address as the platform sees it."""
         address = self._paybox_routes().notification
-        if not can_be_notified(address):
+        # a simulator or a gateway of one's own calls whatever it likes
+        if self.paybox_brand != "custom" and not can_be_notified(address):
             return [
                 (
                     "warning",
@@ -363,7 +365,13 @@ class PaymentProvider(models.Model):
         providers = self.sudo()
         if not self:
             providers = providers.search([("code", "=", "paybox"), ("state", "!=", "disabled")])
-        own = [key for provider in providers for key in split_keys(provider.paybox_public_keys or "")]
+        own = [
+            key
+            for provider in providers
+            for key in split_keys(provider.paybox_public_keys or "")
+            # one that was left there before it was refused must not count either
+            if provider.state == "test" or not is_worthless(key)
+        ]
         return [keys.PLATFORM, *own]
 
     def _paybox_note_source(self, address):

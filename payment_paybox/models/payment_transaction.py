@@ -7,6 +7,10 @@ from ..paybox import buyer
 from ..paybox import page as pages
 from ..paybox.errors import ProtocolError
 
+OWN = re.compile(
+    r"TX-(\d{1,9})(-.*)?", re.ASCII | re.IGNORECASE | re.DOTALL
+)  # what we make of unsafe references
+
 
 class PaymentTransaction(models.Model):
     _name = "payment.transaction"
@@ -30,7 +34,7 @@ class PaymentTransaction(models.Model):
             return values
         provider = self.provider_id.sudo()
         reference = self._paybox_reference()
-        operation = self._servipay_open_page(reference, authorisation=provider.capture_manually)
+        operation = self._servipay_begin_page(reference, authorisation=provider.capture_manually)
         try:
             form = pages.form(
                 provider._paybox_merchant(),
@@ -45,8 +49,11 @@ class PaymentTransaction(models.Model):
         return {**values, "api_url": provider._paybox_client().page_address(), "fields": form}
 
     def _paybox_reference(self):
-        """Return what the platform calls this payment: our reference, or a safe one where ours is not."""
-        if pages.is_reference(self.reference):
+        """Return what the platform calls this payment: our reference, or a safe one where ours is not.
+
+        One that looks like a safe one is rewritten too: Odoo lets the browser choose references, and two
+        payments must never have the same one."""
+        if pages.is_reference(self.reference) and not OWN.fullmatch(self.reference):
             return self.reference
         safe = re.sub(r"[^A-Za-z0-9._/-]+", "-", buyer.plain(self.reference, 60))
         return f"TX-{self.id}-{safe}".strip("-")
@@ -94,8 +101,7 @@ class PaymentTransaction(models.Model):
 
     def _paybox_quantity(self):
         """Return how many articles are paid, as far as the documents tell."""
-        lines = self.invoice_ids.invoice_line_ids.filtered(lambda line: line.display_type == "product")
-        return round(sum(lines.mapped("quantity"))) or 1
+        return round(sum(_articles(record) for record in self._servipay_records())) or 1
 
     def _paybox_company_amount(self):
         company = self.company_id
@@ -111,9 +117,11 @@ class PaymentTransaction(models.Model):
     def _paybox_find(self, reference):
         """Return the transaction that a platform's reference stands for (empty when there is none)."""
         # references are unique: the provider is looked at afterwards, without a join
-        found = self.search_fetch([("reference", "=", reference)], ["provider_id", "company_id"], limit=1)
-        found = found.filtered(lambda one: one.provider_code == "paybox")
-        number = re.fullmatch(r"TX-(\d{1,9})(-.*)?", reference, re.ASCII)
+        names = ["reference", "provider_id", "company_id"]
+        found = self.search_fetch([("reference", "=", reference)], names, limit=1)
+        # found by what was sent, not by what looks like it
+        found = found.filtered(lambda one: one.provider_code == "paybox" and not OWN.fullmatch(one.reference))
+        number = OWN.fullmatch(reference)
         if found or not number:
             return found
         safe = self.browse(int(number[1])).exists()
@@ -179,6 +187,9 @@ class PaymentTransaction(models.Model):
 
     def _paybox_take(self, operation, answer):
         finding = operation._paybox_finding(answer)
+        if operation.decided and operation.state == "approved":
+            operation._apply(finding)  # the framework's check would compare with the amount that was decided
+            return True
         data = {"reference": self.reference, "answer": answer, "operation": operation, "finding": finding}
         self._process("paybox", data)
         if finding.mismatches and operation.state != "unknown":
@@ -198,3 +209,13 @@ class PaymentTransaction(models.Model):
         if state == "approved" and operation.paybox_late:
             self._servipay_alert("late_success")
         return result
+
+
+def _articles(record):
+    """Return how many articles an invoice or an order has."""
+    if record._name == "account.move":
+        lines = record.invoice_line_ids.filtered(lambda line: line.display_type == "product")
+        return sum(lines.mapped("quantity"))
+    if record._name == "sale.order":
+        return sum(record.order_line.filtered(lambda line: not line.display_type).mapped("product_uom_qty"))
+    return sum(record.lines.mapped("qty"))

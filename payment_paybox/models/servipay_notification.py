@@ -22,8 +22,10 @@ class ServipayNotification(models.Model):
         "Reported as paid",
         readonly=True,
         index="btree_not_null",
-        help="Number of the transaction that this message reports as paid. A number pays one thing only.",
+        help="Number of the transaction that this message reports as paid. A number pays one thing only, "
+        "once the platform has confirmed it.",
     )
+    paybox_call = fields.Char("Call number", readonly=True, help="Without leading zeros.")
 
     # ------------------------------------------------------------------
     # Receive
@@ -46,6 +48,8 @@ class ServipayNotification(models.Model):
         transaction.provider_id._paybox_note_source(common["source"])
         key, event = _key_and_event(signed)
         common.update(company_id=transaction.company_id.id, event=event, raw_query=query)
+        if not transaction:
+            return self.browse(self._receive_orphan("paybox", key, at_once, **common))
         return self.browse(self._receive("paybox", key, True, at_once, **common))
 
     def _paybox_verify_again(self):
@@ -93,9 +97,9 @@ class ServipayNotification(models.Model):
         return changed
 
     def _paybox_remember(self, answer):
-        """Remember the number of what is reported as paid, whatever becomes of it."""
+        """Remember the numbers of what is reported as paid: a claim, until the platform confirms one."""
         if answer.outcome == "accepted" and answer.can_be_asked_about:
-            self.paybox_transaction = answer.transaction
+            self.write({"paybox_transaction": answer.transaction, "paybox_call": answer.call.lstrip("0")})
 
     def _paybox_answer(self):
         """Return what a stored message says; ProtocolError when it cannot be read."""

@@ -5,11 +5,25 @@ from odoo import _, api, fields
 
 from odoo.addons.paypercloud_servipay.api.finding import Finding
 from odoo.addons.paypercloud_servipay.api.outcome import Mismatch
-from odoo.addons.paypercloud_servipay.models.conversation import Conversation, converse
+from odoo.addons.paypercloud_servipay.models.conversation import Conversation, ask_soon
 from odoo.addons.paypercloud_servipay.models.online_operation import OnlineOperation
 from odoo.addons.paypercloud_servipay.models.own_transaction import after_commit
+from odoo.addons.paypercloud_servipay.models.servipay_gone import leave
 
-from ..paybox import codes, direct
+from ..paybox import direct
+from .question_number import question_number
+from .questions import (
+    CONFIRMING,
+    UNCONFIRMED,
+    Claim,
+    ask_about_page,
+    ask_about_payment,
+    ask_about_reports,
+    cancel_instead,
+    move,
+    said,
+    same,
+)
 
 PAGE_MARGIN = 900  # seconds after the page has closed: a bank's answer may be late
 INQUIRE_AFTER = timedelta(hours=6)  # a pending payment takes hours or days
@@ -17,10 +31,6 @@ PENDING_FOR = timedelta(days=30)
 LONG_AGO = timedelta(hours=1)  # after that a request is not on its way any more
 QUESTIONS = 3  # at most, in one step
 CANDIDATES = 8  # further numbers that were reported for one payment, asked about in one inquiry
-# A payment that a message reports is one when the platform says so to this merchant too:
-CONFIRMING = "confirming"  # it is about to be asked
-UNASKED = "unasked"  # it could not be asked yet
-UNCONFIRMED = "unconfirmed"  # it said something else
 CONFIRM_AFTER = timedelta(minutes=1)  # by the job, should this process die
 CONFIRM_WITHIN = timedelta(days=1)  # then a person decides
 
@@ -30,7 +40,7 @@ class ServipayOperation(OnlineOperation):
 
     _inherit = "servipay.operation"
 
-    provider = fields.Selection(selection_add=[("paybox", "Paybox")], ondelete={"paybox": "cascade"})
+    provider = fields.Selection(selection_add=[("paybox", "Paybox")], ondelete={"paybox": leave("paybox")})
     paybox_call = fields.Char(
         "Call number", readonly=True, copy=False, help="NUMAPPEL: one per visit of the page."
     )
@@ -42,6 +52,12 @@ class ServipayOperation(OnlineOperation):
         readonly=True,
         copy=False,
         help="Number of the transaction that a signed message reported as paid; the platform confirms it.",
+    )
+    paybox_contract = fields.Char(
+        "Contract",
+        readonly=True,
+        copy=False,
+        help="Platform and site, as they were when the page was opened: their numbers are unique.",
     )
     paybox_late = fields.Boolean("Reported after it was given up", readonly=True, copy=False)
 
@@ -57,6 +73,8 @@ class ServipayOperation(OnlineOperation):
         outcome, other = answer.outcome, self._paybox_is_other(answer)
         if outcome == "accepted" and self._paybox_is_test_in_production(answer):
             return "mismatch"
+        if self.state == "approved" and self.decided and not self.external_ref and outcome == "accepted":
+            return "take"  # it is what a person said before the platform did
         if self.state in ("approved", "reversed"):
             return "paid_twice" if outcome == "accepted" and other else "nothing"
         reported = self.state in ("pending", "unknown") and self._paybox_is_reported()
@@ -126,49 +144,60 @@ class ServipayOperation(OnlineOperation):
             return ()
         found = []
         if answer.amount != self._paybox_amount():
-            found.append(Mismatch("amount", str(self._paybox_amount()), str(answer.amount)))
+            major = self.currency_id._servipay_major
+            got = str(major(answer.amount)) if answer.amount else "-"
+            found.append(Mismatch("amount", str(major(self._paybox_amount())), got))
         if answer.outcome == "accepted" and not answer.authorisation:
             found.append(Mismatch("authorisation", "-", "none"))
         if not answer.can_be_asked_about:
             found.append(Mismatch("transaction", "-", answer.transaction or "none"))
-        known = self._paybox_same_transaction(answer.transaction, ("approved", "reversed"))
+        known = self._paybox_user_of(answer.transaction)
         if known:
             found.append(Mismatch("transaction", "-", f"{answer.transaction} ({known.name})"))
         return tuple(found)
 
-    def _paybox_same_transaction(self, number, among=("approved", "reversed", "pending", "unknown")):
-        """Return another operation, in one of these states, that a transaction number was reported for.
-
-        It pays nothing twice."""
+    def _paybox_same_number(self, number, states):
+        """Return another payment of this contract, in one of these states, with a transaction number."""
+        # before contracts were kept: those of the company
+        company = ["&", ("paybox_contract", "=", False), ("company_id", "=", self.company_id.id)]
         return self.search(
             [
                 ("provider", "=", "paybox"),
                 ("kind", "in", ("purchase", "authorisation")),
-                ("company_id", "=", self.company_id.id),
+                *("|", ("paybox_contract", "=", self.paybox_contract or "-"), *company),
                 ("external_ref", "=", number),
-                ("state", "in", among),
+                ("state", "in", states),
                 ("id", "!=", self.id),
             ],
             limit=1,
         )
 
-    def _paybox_twin(self, number):
-        """Return the name of something else that a transaction number was reported for, "" for nothing.
+    def _paybox_user_of(self, number):
+        """Return the payment that a transaction number was confirmed for: it pays nothing twice.
 
-        Second payments, and payments of what Odoo does not know, count too: a number pays one thing."""
-        operation = self._paybox_same_transaction(number)
-        if operation:
+        Only what the platform has confirmed uses a number up. Whoever can have a text signed could else take
+        the next numbers away from the customers to whom they will be given."""
+        return self._paybox_same_number(number, ("approved", "reversed"))
+
+    def _paybox_rival(self, number, call):
+        """Return the name of something else that claims both numbers, unconfirmed; "" for nothing.
+
+        Who paid knows them: for a small payment, another one, or one that Odoo does not know. An inquiry
+        would say yes to each of them, so that only reference and amount can decide. A guessed number without
+        its call number is no rival: the platform does not know that pair."""
+        operation = self._paybox_same_number(number, ("pending", "unknown"))
+        if operation and same(operation.paybox_call, call):
             return operation.name
-        message = self.env["servipay.notification"].search(
+        messages = self.env["servipay.notification"].search(
             [
                 ("provider", "=", "paybox"),
                 ("paybox_transaction", "=", number),
-                ("company_id", "in", (False, self.company_id.id)),
+                ("paybox_call", "in", (False, call.lstrip("0"))),
                 ("operation_id", "!=", self.id),
             ],
             limit=1,
         )
-        return (message.operation_id.name or _("another message")) if message else ""
+        return (messages.operation_id.name or _("another message")) if messages else ""
 
     def _paybox_note_attempt(self, answer):
         """Keep what a further refused attempt said; the state stays."""
@@ -199,6 +228,12 @@ class ServipayOperation(OnlineOperation):
             return 0  # PPPS: the base's minimum
         provider = self._document().provider_id.sudo()
         return provider.paybox_page_seconds + PAGE_MARGIN
+
+    def _paybox_address(self):
+        """Return what tells whose numbers count, whatever the settings say later."""
+        provider = (self._document() or self.env["payment.transaction"]).provider_id.sudo()
+        platform = "test" if provider.state == "test" else "live"
+        return {"paybox_contract": f"{platform}:{provider.paybox_site}", "terminal_pid": False}
 
     def _paybox_rhythm(self):
         """Return when to ask about what is in flight: not before the page has closed, then rarely."""
@@ -234,35 +269,46 @@ class ServipayOperation(OnlineOperation):
             # an inquiry states no authorisation, and an amount that differs is for a person to look into
             return Finding(None)
         if not (self.paybox_call and self.external_ref):
-            # a page that nobody finished reports nothing, and there is no number to ask about
-            over = self.deadline_at and self.deadline_at <= fields.Datetime.now()
-            left = over and self.state == "pending" and self.reason in (False, "page_open")
-            return Finding("cancelled", "page_left") if left else Finding(None)
+            return self._paybox_existence_plan() if self._is_page_over() else Finding(None)
         if self._paybox_is_reported():
             return self._paybox_report_plan()
-        twin = self._paybox_twin(self.external_ref)
-        if twin:
-            return Finding(None, "", f"{self.external_ref}: {twin}")
-        client, (asked,) = self._paybox_client(), self._paybox_questions(1)
-        return lambda: _ask_about_payment(client, asked)
+        return self._paybox_report_plan(reported=False)
 
-    def _paybox_report_plan(self):
+    def _paybox_existence_plan(self):
+        """Ask whether our reference was paid, as no message said so: one may have been lost."""
+        if not self._document().provider_id.sudo().paybox_confirm:
+            return Finding(None, "page_unasked")  # the contract has no PPPS
+        client, (asked,) = self._paybox_client(), self._paybox_questions(1)
+        left, asked = self._page_left(), replace(asked, kind="existence")
+        return lambda: ask_about_page(client, asked, left)
+
+    def _paybox_report_plan(self, reported=True):
         """Ask for what is reported as paid, and after a "no" for whatever else was reported for it."""
-        current, asked = self.external_ref, []
-        twin = self._paybox_twin(current)
-        if not twin:
-            (question,) = self._paybox_questions(1)
-            asked.append((question, self.authorization_code or "", {}))
+        claims = [self._paybox_claim(self.external_ref, self.paybox_call, self.authorization_code or "")]
         if self.reason == UNCONFIRMED:
-            asked += self._paybox_candidates()
+            claims += self._paybox_candidates()
+        asked = [claim for claim in claims if not claim.user]
         if not asked:
-            # both were reported in the same moment, and neither saw the other
-            return Finding(None, UNCONFIRMED, f"{current}: {twin}")
+            return Finding(None, UNCONFIRMED if reported else "", f"{self.external_ref}: {claims[0].user}")
         client = self._paybox_client()
-        return lambda: _ask_about_reports(client, asked)
+        if not reported:
+            left = self._is_page_left()
+            return lambda: ask_about_payment(client, asked[0], left)
+        return lambda: ask_about_reports(client, asked)
+
+    def _paybox_claim(self, transaction, call, authorisation, facts=None):
+        """Return a ``Claim``: that this was paid by a transaction of the platform."""
+        (question,) = self._paybox_questions(1)
+        return Claim(
+            question=replace(question, call=call, transaction=transaction),
+            authorisation=authorisation,
+            facts=facts or {},
+            user=self._paybox_user_of(transaction).name or "",
+            rival=self._paybox_rival(transaction, call),
+        )
 
     def _paybox_candidates(self):
-        """Return [(question, authorisation, facts)] of what else was reported, each compared like the first.
+        """Return ``Claim``s of what else was reported, each compared with what was asked like the first.
 
         A message that came after the platform's "no" has taken the place of the one before, and either may be
         the customer's own."""
@@ -276,11 +322,9 @@ class ServipayOperation(OnlineOperation):
             others = others[: CANDIDATES // 2] + others[-CANDIDATES // 2 :]
         found = []
         for answer in (message._paybox_answer() for message in others):
-            if not self._paybox_differences(answer) and not self._paybox_twin(answer.transaction):
-                (question,) = self._paybox_questions(1)
-                question = replace(question, call=answer.call, transaction=answer.transaction)
+            if not self._paybox_differences(answer):
                 facts = {**self._paybox_facts(answer), "paybox_reported": answer.transaction}
-                found.append((question, answer.authorisation, facts))
+                found.append(self._paybox_claim(answer.transaction, answer.call, answer.authorisation, facts))
         return found
 
     def _paybox_is_reported(self):
@@ -291,7 +335,7 @@ class ServipayOperation(OnlineOperation):
         """Ask the platform, in this merchant's name and outside any request, for what a message reports."""
         if self.reason == CONFIRMING:
             number = self.id
-            after_commit(self.env, lambda env: converse(Conversation(env, number), "inquire"))
+            after_commit(self.env, lambda env: ask_soon(Conversation(env, number)))
 
     def _note_no_news(self, finding):
         """Let the transaction wait, visibly, when a reported payment was not confirmed at once."""
@@ -315,8 +359,13 @@ class ServipayOperation(OnlineOperation):
             reply = client.ask(asked)
             if reply.failure:
                 return Finding(None, "", reply.failure.detail)
-            verdict = direct.conclude_movement(client.merchant, asked, reply.answer, kind, whole, long_ago)
-            return Finding(verdict.state, verdict.reason, _said(reply.answer), latency=reply.latency)
+            verdict = direct.conclude_movement(
+                client.merchant, reply.asked, reply.answer, kind, whole, long_ago
+            )
+            denied = verdict.reason == "ppps_not_done"
+            return Finding(
+                verdict.state, verdict.reason, said(reply.answer), latency=reply.latency, denied=denied
+            )
 
         return run
 
@@ -342,8 +391,8 @@ class ServipayOperation(OnlineOperation):
         may_cancel = kind == "refund" and self._paybox_is_whole()
 
         def run():
-            finding = _cancel_instead(client, inquiry, first) if may_cancel else None
-            return finding or _move(client, second)
+            finding = cancel_instead(client, inquiry, first) if may_cancel else None
+            return finding or move(client, second)
 
         return run
 
@@ -357,7 +406,7 @@ class ServipayOperation(OnlineOperation):
         return [
             direct.Question(
                 kind=one,
-                number=self._paybox_question_number(),
+                number=question_number(),
                 date=date,
                 call=call,
                 transaction=paid.external_ref or "",
@@ -367,11 +416,6 @@ class ServipayOperation(OnlineOperation):
             )
             for one in kinds
         ]
-
-    def _paybox_question_number(self):
-        """Return a number that no other question of the day has (1 to 2147483647)."""
-        number = self.env["ir.sequence"].sudo().next_by_code("payment_paybox.question")
-        return int(number) % direct.MAX_QUESTION + 1
 
     def _paybox_client(self):
         return self._document().provider_id.sudo()._paybox_client(operation_id=self.id)
@@ -389,89 +433,6 @@ class ServipayOperation(OnlineOperation):
             "paybox", ["|", ("external_ref", "!=", False), ("reason", "=", "pb_waiting")]
         )
 
-    # ------------------------------------------------------------------
-    # Words
-    # ------------------------------------------------------------------
-
-    def _reason_sentences(self):
-        return {
-            **super()._reason_sentences(),
-            **self._paybox_page_sentences(),
-            **self._paybox_direct_sentences(),
-        }
-
-    def _paybox_page_sentences(self):
-        return {
-            "confirming": _("The platform reports a payment; it is being asked to confirm it."),
-            "unasked": _(
-                "The platform reports a payment, and could not be asked yet to confirm it. It is asked again."
-            ),
-            "unconfirmed": _(
-                "A payment was reported, but the platform does not confirm it to this merchant ({detail})."
-            ),
-            "pb_waiting": _("The means of payment confirms later, in hours or days."),
-            "pb_unclear": _("The platform's code {detail} is explained nowhere."),
-            "pb_no_connection": _("the customer gave up, or the bank could not be reached ({detail})."),
-            "pb_platform": _("the platform reported an error of its own ({detail})."),
-            "pb_card_number": _("the card number or its security code is wrong ({detail})."),
-            "pb_merchant": _(
-                "the merchant's contract does not allow it: check site, rank and options ({detail})."
-            ),
-            "pb_expired": _("the card has expired ({detail})."),
-            "pb_subscriber": _("the platform's fraud or subscriber rules refused it ({detail})."),
-            "pb_currency": _("the contract does not allow this currency ({detail})."),
-            "pb_amount": _("the amount was not accepted ({detail})."),
-            "pb_already_paid": _("this reference was already paid ({detail})."),
-            "pb_card_not_allowed": _("this card may not be used ({detail})."),
-            "pb_other_card": _("another card than before was used ({detail})."),
-            "pb_page_timeout": _("the customer did not pay in time ({detail})."),
-            "pb_country": _("cards of this country are not accepted ({detail})."),
-            "pb_no_3ds": _("the card could not be authenticated ({detail})."),
-            "pb_call_bank": _("the bank wants to be called ({detail})."),
-            "pb_keep_card": _("the bank withdraws the card ({detail})."),
-            "pb_do_not_honour": _("the bank refuses without a reason ({detail})."),
-            "pb_identify": _("the bank wants the holder identified ({detail})."),
-            "pb_invalid": _("the bank calls the transaction invalid ({detail})."),
-            "pb_bank_unknown": _("the card's bank is unknown ({detail})."),
-            "pb_cancelled": _("the customer gave up ({detail})."),
-            "pb_retry": _("the bank asks to try again later ({detail})."),
-            "pb_fraud": _("the bank suspects fraud ({detail})."),
-            "pb_pin_tries": _("too many wrong codes were entered ({detail})."),
-            "pb_lost_or_stolen": _("the card was reported lost or stolen ({detail})."),
-            "pb_funds": _("insufficient funds ({detail})."),
-            "pb_pin": _("the code was wrong ({detail})."),
-            "pb_limit": _("the card's limit is exceeded ({detail})."),
-            "pb_security": _("the bank's security rules refuse it ({detail})."),
-            "pb_stopped": _("the holder has stopped these payments ({detail})."),
-            "pb_authentication": _("the customer's authentication failed ({detail})."),
-            "pb_twice": _("the bank takes it for a repetition ({detail})."),
-            "pb_soft_decline": _("the bank asks for the customer's authentication ({detail})."),
-            "pb_bank_unreachable": _("the bank could not be reached ({detail})."),
-            "pb_bank": _("the bank refused it ({detail})."),
-            "pb_other": _("the platform refused it ({detail})."),
-        }
-
-    def _paybox_direct_sentences(self):
-        direct_reasons = {*codes.DIRECT.values(), *codes.BANK.values(), "bank", "bank_unreachable", "other"}
-        general = _("The platform refused the request ({detail}).")
-        return {
-            **{f"ppps_{reason}": general for reason in direct_reasons},
-            "ppps_merchant": _("The platform does not let this merchant use PPPS ({detail})."),
-            "ppps_amount": _("The platform refused the amount: more may be asked than is left ({detail})."),
-            "ppps_not_found": _(
-                "The platform does not find the payment, or it was moved already ({detail})."
-            ),
-            "ppps_question": _("The number of the request was used before ({detail})."),
-            "ppps_no_connection": _("The platform could not reach the bank ({detail})."),
-            "ppps_platform": _("The platform reported an error of its own ({detail})."),
-            "ppps_no_news": _("The platform's answer does not tell whether it was carried out ({detail})."),
-            "ppps_not_done": _("The platform shows the payment as it was before: nothing was carried out."),
-            "ppps_refused": _("The platform calls the payment refused."),
-            "ppps_cancelled": _("The platform calls the payment cancelled."),
-            "ppps_refunded": _("The platform calls the payment refunded."),
-            "ppps_moved": _("The payment was already refunded or cancelled outside Odoo ({detail})."),
-        }
-
 
 def _dates(state, reason):
     """Return how long what is pending may take, and when it is asked about: not what its page was given."""
@@ -481,71 +442,3 @@ def _dates(state, reason):
     if reason == CONFIRMING:
         return {"deadline_at": now + CONFIRM_WITHIN, "next_inquiry_at": now + CONFIRM_AFTER}
     return {"deadline_at": now + PENDING_FOR, "next_inquiry_at": now + INQUIRE_AFTER}
-
-
-def _said(answer):
-    return " ".join(part for part in (answer.code, answer.text, answer.status) if part)
-
-
-def _ask_about_payment(client, asked):
-    reply = client.ask(asked)
-    if reply.failure:
-        return Finding(None, "", reply.failure.detail)
-    verdict = direct.conclude_payment(client.merchant, asked, reply.answer)
-    return Finding(verdict.state, verdict.reason, _said(reply.answer), latency=reply.latency)
-
-
-def _ask_about_reports(client, asked):
-    """Ask for each of [(question, authorisation, facts)] until one is confirmed; the first answer else."""
-    first = None
-    for question, authorisation, facts in asked:
-        finding = _ask_about_report(client, question, authorisation)
-        if finding.state == "approved":
-            return replace(finding, values=facts)
-        first = first or finding
-        if finding.reason == UNASKED:
-            break
-    return first
-
-
-def _ask_about_report(client, asked, authorisation):
-    """Ask for what was reported as paid: the answer is yes, or it stays open."""
-    reply = client.ask(asked)
-    if reply.failure:
-        return Finding(None, UNASKED, reply.failure.detail)
-    if reply.answer.code in codes.DIRECT_UNCERTAIN:
-        return Finding(None, UNASKED, _said(reply.answer))  # an error of the platform is no "no"
-    verdict = direct.conclude_reported(client.merchant, asked, reply.answer, authorisation)
-    return Finding(verdict.state, verdict.reason, _said(reply.answer), latency=reply.latency)
-
-
-def _cancel_instead(client, inquiry, cancel):
-    """Cancel a payment that was not remitted yet; None when it has to be refunded, or nobody knows."""
-    reply = client.ask(inquiry)
-    if reply.failure or direct.compare(client.merchant, inquiry, reply.answer):
-        return None
-    status = direct.status_of(reply.answer)
-    if status in ("refunded", "cancelled", "credited"):
-        return Finding("declined", "ppps_moved", _said(reply.answer), latency=reply.latency)
-    if (
-        reply.answer.code != codes.ACCEPTED
-        or reply.answer.remitted
-        or status not in ("authorised", "captured")
-    ):
-        return None
-    finding = _move(client, cancel)
-    # what was refused for certain may still be refunded
-    return None if finding.state == "declined" else finding
-
-
-def _move(client, asked):
-    reply = client.ask(asked)
-    if reply.failure:
-        return reply.failure
-    verdict = direct.conclude(client.merchant, asked, reply.answer)
-    accepted = verdict.state == "approved"
-    values = {"raw_state": reply.answer.code}
-    if accepted:
-        values.update(external_ref=reply.answer.transaction, authorization_code=reply.answer.authorisation)
-    differences = tuple(Mismatch(*difference) for difference in verdict.mismatches)
-    return Finding(verdict.state, verdict.reason, _said(reply.answer), values, differences, reply.latency)

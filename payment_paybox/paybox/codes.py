@@ -96,6 +96,9 @@ DIRECT = MappingProxyType(
         "00099": "platform",
     }
 )
+UNKNOWN_TYPE = "00009"
+NOT_FOUND = "00018"  # 00015 says it too, and means other things as well
+NUMBER_USED = "00005"  # the number of the request was used before: this request was not carried out
 # after these nobody knows whether the request was carried out; a number that was used before says that an
 # earlier request with it may have been
 DIRECT_UNCERTAIN = frozenset({"00001", "00003", "00005", "00039", "00097", "00098", "00099"})

@@ -13,20 +13,30 @@ from .money import check_amount, currency_number, read_amount
 from .page import check
 from .signature import sign_request
 
-TYPES = {"capture": "00002", "cancel": "00005", "refund": "00014", "inquiry": "00017"}
+TYPES = {
+    "capture": "00002",
+    "cancel": "00005",
+    "existence": "00011",
+    "refund": "00014",
+    "inquiry": "00017",
+}
 VERSIONS = ("00103", "00104")
 MAX_QUESTION = 2147483647
 MAX_ANSWER = 65536  # bytes
 _NUMBER = re.compile(r"[0-9]{1,10}", re.ASCII)
 
-# STATUS of an inquiry, without accents and case
+# The words of an inquiry's STATUS, by their ASCII letters only and without a last "e": nobody knows for sure
+# in which encoding the platform writes the accents. The whole word counts: "Capture refusée" is no capture.
 STATUSES = {
-    "rembourse": "refunded",
-    "annule": "cancelled",
-    "autorise": "authorised",
-    "capture": "captured",
+    "rembours": "refunded",
+    "annul": "cancelled",
+    "autoris": "authorised",
+    "captur": "captured",
+    "telecollect": "captured",
+    "tlcollect": "captured",
     "credit": "credited",
-    "refuse": "refused",
+    "crdit": "credited",
+    "refus": "refused",
 }
 
 
@@ -34,7 +44,8 @@ STATUSES = {
 class Question:
     """What is asked. Numbers as the platform gave them; amount (int minor units) and currency of a movement.
 
-    kind      "capture", "cancel", "refund" or "inquiry"
+    kind      "capture", "cancel", "refund", "inquiry" (by the platform's numbers), or "existence" (by our
+              reference and amount: the answer names the numbers)
     number    int, unique per day and site, 1 to 2147483647
     date      local time in Paris, ddmmYYYYHHMMSS
     """
@@ -65,6 +76,7 @@ class DirectAnswer:
     status: str = ""
     remittance: str = ""
     amount: int | None = None
+    reference: str = ""
 
     @property
     def remitted(self):
@@ -97,8 +109,7 @@ def build(merchant, question, password=""):
         ("NUMQUESTION", _question_number(question.number)),
         ("DATEQ", _date(question.date)),
         *_movement(question),
-        ("NUMAPPEL", _number("call", question.call)),
-        ("NUMTRANS", _number("transaction", question.transaction)),
+        *_payment(question),
     ]
     return urlencode([*fields, *_authentication(merchant, fields, password)]).encode("ascii")
 
@@ -120,6 +131,15 @@ def _movement(question):
         ("MONTANT", f"{question.amount:010d}"),
         ("DEVISE", currency_number(question.currency)),
         ("REFERENCE", check("reference", question.reference)),
+    ]
+
+
+def _payment(question):
+    if question.kind == "existence":
+        return []
+    return [
+        ("NUMAPPEL", _number("call", question.call)),
+        ("NUMTRANS", _number("transaction", question.transaction)),
     ]
 
 
@@ -167,6 +187,7 @@ def read(body):
         status=values.get("STATUS", ""),
         remittance=values.get("REMISE", ""),
         amount=read_amount(values.get("MONTANT", "")),
+        reference=values.get("REFERENCE", ""),
     )
 
 
@@ -204,8 +225,11 @@ def conclude(merchant, question, answer):
 
 def status_of(answer):
     """What an inquiry's answer says of the payment: a value of STATUSES, "" when it cannot be read."""
-    table = str.maketrans("éèêÉÈÊ", "eeeEEE")
-    return STATUSES.get(answer.status.translate(table).strip().lower(), "")
+    if not answer.status.strip():
+        return "captured" if answer.remitted else ""
+    plain = answer.status.translate(str.maketrans("éèêÉÈÊ", "eeeEEE"))
+    letters = re.sub(r"&[a-z]+;|%[0-9A-F]{2}|[^a-z]", "", plain, flags=re.I | re.ASCII).lower()
+    return STATUSES.get(letters.removesuffix("e"), "")
 
 
 def conclude_payment(merchant, question, answer):
@@ -229,9 +253,37 @@ def conclude_reported(merchant, question, answer, authorisation):
     authorisation  A of the message, compared when the answer states one
     """
     paid = _inquired(merchant, question, answer) in ("authorised", "captured")
-    if paid and answer.authorisation.strip() in ("", authorisation):
+    # what it says of amount and reference, where it does, is the only proof that this payment is meant
+    same = answer.amount in (None, question.amount) and answer.reference in ("", question.reference)
+    if paid and same and answer.authorisation.strip() in ("", authorisation):
         return Verdict("approved")
     return Verdict(None, "unconfirmed")
+
+
+def proves(merchant, question, answer, call, transaction):
+    """Whether the answer about the existence of a payment names these numbers as those of our reference."""
+    if answer.code != codes.ACCEPTED or compare(merchant, question, answer):
+        return False
+    found = (answer.call.lstrip("0"), answer.transaction.lstrip("0"))
+    return found == (call.lstrip("0"), transaction.lstrip("0"))
+
+
+def conclude_existence(merchant, question, answer):
+    """What the answer says about a payment of our reference and amount.
+
+    "found" (it names its numbers), "none" (the platform knows of no such payment), "unasked" (this contract
+    does not know the question) or "" (nobody knows).
+    """
+    if compare(merchant, question, answer):
+        return ""
+    if answer.code == codes.ACCEPTED:
+        return "found" if answer.call.strip("0") and answer.transaction.strip("0") else ""
+    return {codes.NOT_FOUND: "none", codes.UNKNOWN_TYPE: "unasked"}.get(answer.code, "")
+
+
+def is_used_number(merchant, question, answer):
+    """Whether the request was refused, unread, because its number had been used by somebody else."""
+    return answer.code == codes.NUMBER_USED and not compare(merchant, question, answer)
 
 
 def conclude_movement(merchant, question, answer, kind, whole, long_ago):

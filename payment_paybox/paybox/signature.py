@@ -21,6 +21,14 @@ ALGORITHMS = ("SHA512", "SHA384", "SHA256", "SHA224")
 UNSIGNED = ("PBX_HMAC", "HMAC")  # the signature itself
 MAX_QUERY = 8192  # characters; an honest one has some hundred
 MIN_KEY_BITS = 1024  # the platform's own key
+# SHA-256 of the modulus, in decimal, of each key that the simulator in this repository signs with
+WORTHLESS = frozenset(
+    (
+        "b70a6f2df06dd54c7ebcb3eb573db3998bf602fc74060c8dab41c0ef5c75bf70",
+        "9e764c82bb1ea7383bff603bdf3d51a29f77970a186d461758e7568da9829534",
+        "8a35e3c184867d59d57c0eb948f5df5ca0595c5b35a60458949ea12169044c39",
+    )
+)
 _HEX = re.compile(r"(?:[0-9A-Fa-f]{2})+", re.ASCII)
 # DER of "this is a SHA-1 digest", which PKCS#1 v1.5 puts in front of the digest
 _SHA1_PREFIX = bytes.fromhex("3021300906052b0e03021a05000414")
@@ -140,6 +148,12 @@ def _numbers(pem):
         return None
     numbers = key.public_numbers()
     return numbers.n, numbers.e, (key.key_size + 7) // 8
+
+
+def is_worthless(pem):
+    """Whether a PEM key (bytes) is one whose private half everybody can read: the simulator's."""
+    numbers = _numbers(pem)
+    return bool(numbers) and hashlib.sha256(str(numbers[0]).encode()).hexdigest() in WORTHLESS
 
 
 def split_keys(text):

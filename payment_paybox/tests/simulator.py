@@ -40,7 +40,10 @@ authorisation   False: no A although accepted
 available       {"main": "OK" | "KO" | "down", "backup": ...}
 merchant        "other": the next payments are another merchant's, with our reference and amount
 direct          fault of the next PPPS request: "close_before", "close_after" (carried out, answer lost),
-                "garbage", "98" (00098, nothing done), "98_after" (00098, carried out), "other_amount"
+                "garbage", "98" (00098, nothing done), "98_after" (00098, carried out), "other_amount",
+                "used" (00005: somebody else has used the number)
+existence       False: the contract does not know TYPE 00011 (existence by reference and amount)
+inquiry_tells   True: TYPE 00017 answers with MONTANT and REFERENCE too
 ==============  =====================================================================================
 
 ``GET /_simulator/books`` (charges, notifications, warnings, questions), ``POST /_simulator/notify``
@@ -87,6 +90,8 @@ DEFAULTS = {
     "merchant": "own",
     "available": {"main": "OK", "backup": "OK"},
     "direct": None,
+    "existence": True,
+    "inquiry_tells": False,
 }
 
 # --- Keys: small, repeatable and worthless, so that a demo's database still knows them after a restart -----
@@ -608,7 +613,8 @@ class Simulator:
             )
             if fault == "close_before":
                 return None
-            code, extra = ("00098", {}) if fault == "98" else self._carry_out(pairs, asked)
+            faults = {"98": "00098", "used": "00005"}
+            code, extra = (faults[fault], {}) if fault in faults else self._carry_out(pairs, asked)
         if fault == "close_after":
             return None
         if fault == "garbage":
@@ -638,6 +644,8 @@ class Simulator:
         code = self._check_question(pairs, asked)
         if code:
             return code, {}
+        if asked["TYPE"] == "00011":
+            return self._exists(asked)
         found = [
             charge
             for charge in self.charges
@@ -648,10 +656,12 @@ class Simulator:
             return "00015", {}
         charge = found[0]
         if asked["TYPE"] == "00017":
+            told = {"MONTANT": f"{charge.amount:010d}", "REFERENCE": charge.reference}
             return "00000", {
                 "STATUS": charge.status,
                 "REMISE": "509625890" if charge.remitted else "",
                 "AUTORISATION": charge.authorisation,
+                **(told if self.settings["inquiry_tells"] else {}),
             }
         if asked.get("DEVISE") != charge.currency:
             return "00010", {}
@@ -659,10 +669,20 @@ class Simulator:
         work = {"00002": self._capture, "00005": self._cancel, "00014": self._refund}[asked["TYPE"]]
         return work(charge, amount)
 
+    def _exists(self, asked):
+        if not self.settings["existence"]:
+            return "00009", {}
+        wanted = (asked.get("REFERENCE"), int(asked.get("MONTANT") or 0), asked.get("DEVISE"))
+        for charge in reversed(self.charges):
+            if charge.own and (charge.reference, charge.amount, charge.currency) == wanted:
+                numbers = {"NUMAPPEL": charge.call, "NUMTRANS": charge.transaction}
+                return "00000", {name: f"{number:010d}" for name, number in numbers.items()}
+        return "00018", {}
+
     def _check_question(self, pairs, asked):
         if asked.get("VERSION") not in ("00103", "00104"):
             return "00013"
-        if asked.get("TYPE") not in ("00002", "00005", "00014", "00017"):
+        if asked.get("TYPE") not in ("00002", "00005", "00011", "00014", "00017"):
             return "00009"
         if [asked.get("SITE"), asked.get("RANG")] != [self.merchant["site"], self.merchant["rank"]]:
             return "00006"
@@ -679,6 +699,7 @@ class Simulator:
         if any(
             not re.fullmatch(r"\d{10}", asked.get(name, ""))
             for name in ("NUMQUESTION", "NUMAPPEL", "NUMTRANS")
+            if name == "NUMQUESTION" or asked["TYPE"] != "00011"
         ):
             return "00014"
         question = (asked["DATEQ"][:8], asked["NUMQUESTION"])

@@ -43,6 +43,29 @@ class TestAccess(PayboxCase):
         with self.assertRaises(AccessError):
             operation.write({"reference": "x"})
 
+    def test_who_may_refund(self):
+        """Odoo's own button is for whoever invoices, as ever; reading operations is not enough."""
+        transaction = self.paid(self.invoice())
+        self.simulator.remit()
+        before = len(self.simulator.charges)
+        for group in ("paypercloud_servipay.group_user", "base.group_user", "base.group_portal"):
+            user = new_test_user(
+                self.env,
+                f"refunder {group}",
+                groups=group,
+                company_id=self.company.id,
+                company_ids=[(6, 0, self.company.ids)],
+            )
+            with self.assertRaises(AccessError, msg=group):
+                transaction.with_user(user).action_refund(amount_to_refund=1)
+            with self.assertRaises(AccessError, msg=group):
+                self.operation(transaction).with_user(user).action_refund()
+        self.assertEqual(len(self.simulator.charges), before)
+        transaction.with_user(self.accountant).action_refund(amount_to_refund=60)
+        refund = self.env["servipay.operation"].search([("kind", "=", "refund")], limit=1)
+        self.assertEqual((refund.state, refund.amount), ("approved", 60))
+        self.assertEqual(refund.user_id, self.accountant, "its name stays with it")
+
     def test_other_companies_see_nothing(self):
         self.paid(self.invoice(), amount=200)
         company = self.env["res.company"].create({"name": "Other shop"})

@@ -6,7 +6,11 @@ from odoo.exceptions import UserError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
+from odoo.addons.paypercloud_servipay.compat import SERIES
+
 from .common import PayboxCase
+
+BOOKS = "odoo.addons.paypercloud_servipay.models.servipay_payment_books"
 
 
 @tagged("post_install", "-at_install", "payment_paybox")
@@ -81,30 +85,86 @@ class TestBooking(PayboxCase):
         self.assertEqual(alert.kind, "not_reconciled")
         self.assertIn("80.00", alert.explanation.replace("\xa0", " "))
 
+    def broken(self, error, model="account.payment", method="action_post"):
+        """Let a method fail as another addon's code might."""
+        return patch.object(type(self.env[model]), method, side_effect=error)
+
     def test_booking_that_fails_is_told_once_and_tried_again(self):
+        """Whatever stands in the way: our own code, another addon's, or the database."""
+        for error, text in (
+            (UserError("locked"), "locked"),
+            (ValueError("of another addon"), "ValueError: of another addon"),
+        ):
+            invoice = self.invoice()
+            transaction = self.transaction(invoice)
+            self.simulator.attempt(self.visit(transaction), "ok")
+            with self.broken(error), mute_logger(BOOKS):
+                self.tell()
+                self.env["payment.transaction"]._servipay_cron_unbooked()
+            self.assertEqual((transaction.state, transaction.is_post_processed), ("done", False))
+            self.assertFalse(self.payments(transaction))
+            alert = self.alerts().filtered(lambda one, invoice=invoice: one.res_id == invoice.id)
+            self.assertEqual((alert.kind, alert.detail), ("not_booked", text))
+            transaction._servipay_post_process()  # Odoo's own job, later
+            self.assertEqual((len(self.payments(transaction)), invoice.amount_residual), (1, 0))
+
+    def test_booking_that_fails_in_code_above_ours_is_told(self):
+        """A quotation's confirmation without a PDF renderer: raised before our own part is reached."""
         invoice = self.invoice()
         transaction = self.transaction(invoice)
         self.simulator.attempt(self.visit(transaction), "ok")
-        broken = patch.object(
-            type(self.env["account.payment"]), "action_post", side_effect=UserError("locked")
-        )
-        with broken, mute_logger("odoo.addons.paypercloud_servipay.models.servipay_payment_flow"):
+        method = "_post_process" if SERIES >= 18 else "_finalize_post_processing"
+        with self.broken(UserError("no renderer"), transaction._name, method), mute_logger(BOOKS):
             self.tell()
-            transaction._servipay_post_process()
         self.assertEqual((transaction.state, transaction.is_post_processed), ("done", False))
-        self.assertFalse(self.payments(transaction))
         alert = self.alerts()
-        self.assertEqual((alert.kind, alert.detail), ("not_reconciled", "locked"))
-        transaction._servipay_post_process()  # Odoo's own job, later
-        self.assertEqual((len(self.payments(transaction)), invoice.amount_residual), (1, 0))
+        self.assertEqual((alert.kind, alert.detail), ("not_booked", "no renderer"))
+        self.assertEqual(invoice.activity_ids.user_id, self.accountant)
 
-    def test_jobs_book_where_there_are_jobs(self):
+    def test_booking_goes_on_beyond_four_days_and_is_told_again(self):
+        invoice = self.invoice()
+        transaction = self.transaction(invoice)
+        self.simulator.attempt(self.visit(transaction), "ok")
+        with self.broken(UserError("locked")), mute_logger(BOOKS):
+            self.tell()
+            for days, count in ((2, 2), (9, 3)):
+                self.age(transaction, days)
+                self.env["servipay.operation"]._paybox_cron_pending()
+                self.assertEqual(len(self.alerts("not_booked")), count)
+                self.env["servipay.operation"]._paybox_cron_pending()  # not before its pause is over
+                self.assertEqual(len(self.alerts("not_booked")), count)
+        self.age(transaction, 40)
+        self.env["servipay.operation"]._paybox_cron_pending()
+        self.assertEqual((len(self.payments(transaction)), invoice.amount_residual), (1, 0))
+        self.assertTrue(transaction.is_post_processed)
+
+    def age(self, transaction, days):
+        """Let a payment have been made some days ago, with no try planned."""
+        self.env.flush_all()
+        self.env.cr.execute(
+            "UPDATE payment_transaction SET servipay_book_again_at = NULL,"
+            " last_state_change = now() AT TIME ZONE 'UTC' - %s * interval '1 day' WHERE id = %s",
+            [days, transaction.id],
+        )
+        self.env.invalidate_all()
+
+    def test_what_the_job_finds_has_an_operation_of_ours(self):
+        """Payments of the time before the suite may have been booked by hand."""
+        transaction = self.transaction(self.invoice())
+        transaction._set_done()
+        self.age(transaction, 2)
+        self.env["payment.transaction"]._servipay_cron_unbooked()
+        self.assertFalse(transaction.is_post_processed)
+
+    def test_booked_at_once_where_jobs_run_too(self):
+        """Who comes back a second later must not be offered to pay again."""
         invoice = self.invoice()
         transaction = self.transaction(invoice)
         self.simulator.attempt(self.visit(transaction), "ok")
         self.have_jobs(1)
         self.tell()
-        self.assertEqual((transaction.state, transaction.is_post_processed), ("done", False))
+        self.assertEqual((transaction.state, transaction.is_post_processed), ("done", True))
+        self.assertEqual(invoice.amount_residual, 0)
         job = self.env.ref("payment.cron_post_process_payment_tx")
         self.assertTrue(self.env["ir.cron.trigger"].sudo().search_count([("cron_id", "=", job.id)]))
 

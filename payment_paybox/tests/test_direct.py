@@ -281,8 +281,11 @@ class TestCapture(PayboxCase):
         void = self.operation(self.tx).child_ids
         void.sent_at -= timedelta(hours=26)
         self.env.flush_all()
-        for state in ("unknown", "unknown", "failed"):
+        for state in ("unknown", "unknown", "unknown", "failed"):
             void._inquire()
+            if void.denied_at:
+                void.denied_at -= timedelta(minutes=11)
+                self.env.flush_all()
             self.env.invalidate_all()
             self.assertEqual(void.state, state, void.explanation)
         self.assertEqual(self.simulator.charges[0].state, "authorised")

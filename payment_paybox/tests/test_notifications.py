@@ -16,7 +16,8 @@ from .simulator import make_key
 
 LEARN = "odoo.addons.payment_paybox.models.payment_transaction.PaymentTransaction._paybox_learn"
 CONFIRM = "odoo.addons.payment_paybox.models.servipay_operation.ServipayOperation._paybox_confirm_soon"
-INBOX = "odoo.addons.paypercloud_servipay.models.servipay_notification"
+INBOX = "odoo.addons.paypercloud_servipay.models.message_turn"
+ORPHANS = "odoo.addons.paypercloud_servipay.models.servipay_notification_orphans"
 
 
 @tagged("post_install", "-at_install", "payment_paybox")
@@ -155,7 +156,7 @@ class TestNotifications(PayboxCase):
         self.assertIn("Document payé introuvable", self.alerts().activity_ids.summary)
 
     def test_wrong_amount(self):
-        self.simulator.set(amount=1)
+        self.simulator.set(amount=6000)
         self.simulator.attempt(self.page, "ok")
         with mute_logger("odoo.addons.payment.models.payment_transaction"):
             self.tell()
@@ -168,8 +169,10 @@ class TestNotifications(PayboxCase):
         self.assertIn("uncertain", self.chatter(self.bill))
         operation._inquire()  # the platform knows the payment, but a difference is for a person to look into
         self.assertEqual((operation.state, operation.reason), ("unknown", "mismatch"))
-        operation._resolve("approved", "seen in the back office")
-        self.assertEqual((operation.state, self.tx.state), ("approved", "done"))
+        self.assertEqual(operation.answered_amount, 60)
+        operation._resolve("approved", "seen in the back office", 60)
+        self.assertEqual((operation.state, self.tx.state, self.tx.amount), ("approved", "done", 60))
+        self.assertEqual(self.bill.amount_residual, 60, "the rest is still to be paid")
 
     def test_success_without_authorisation(self):
         self.simulator.set(authorisation=False)
@@ -310,7 +313,8 @@ class TestNotifications(PayboxCase):
         self.assertEqual((operation.state, self.tx.state), ("approved", "done"))
 
     def test_two_reports_of_one_transaction_at_once(self):
-        """Neither saw the other when it was taken: neither is booked, and somebody looks."""
+        """Neither saw the other when it was taken, and the contract cannot be asked by reference."""
+        self.simulator.set(existence=False)
         operation = self.report(direct="garbage")
         other = self.transaction(self.invoice())
         self.form(other)
@@ -379,9 +383,10 @@ class TestNotifications(PayboxCase):
         self.simulator.charges.clear()
         self.simulator.attempt(self.visit(self.tx), "ok")
         self.tell()
-        second = self.simulator.charges[0].transaction
+        second, call = self.simulator.charges[0].transaction, self.simulator.charges[0].call
         other = self.transaction(self.invoice())
         page = self.visit(other)
+        page.call = call
         self.simulator._end(page, "00000", second)
         self.tell()
         operation = self.operation(other)
@@ -403,8 +408,9 @@ class TestNotifications(PayboxCase):
     def test_page_is_not_left_when_it_was_paid_meanwhile(self):
         operation = self.operation(self.tx)
         operation.deadline_at = "2020-01-01"
-        late = operation._plan("inquire")
-        self.assertEqual(late.reason, "page_left")
+        self.env.flush_all()
+        late = operation._plan("inquire")()
+        self.assertTrue(late.denied)
         with patch(CONFIRM):
             self.simulator.attempt(self.page, "ok")
             self.tell()
@@ -422,7 +428,7 @@ class TestNotifications(PayboxCase):
     def test_report_that_cannot_be_asked_about(self):
         """Without its numbers it would wait in silence while the customer may pay again."""
         for number in ("0", "none"):
-            transaction = self.transaction(self.bill)
+            transaction = self.transaction(self.invoice())
             self.form(transaction)
             text = f"Mt=12000&Ref={transaction.reference}&Auto=XXXXXX&Erreur=00000&Appel=12&Trans={number}"
             self.assertEqual(self.send(self.simulator._signed(self.page, text, text)).status_code, 200)
@@ -482,8 +488,22 @@ class TestNotifications(PayboxCase):
             self.simulator.attempt(self.visit(self.transaction(self.invoice())), "ok")
             self.tell()
         kinds = self.alerts().mapped("kind")
-        self.assertEqual((kinds.count("unknown_reference"), kinds.count("too_many")), (25, 1))
+        told = servipay_alert.TOLD_PER_HOUR
+        self.assertEqual((kinds.count("unknown_reference"), kinds.count("too_many")), (told, 1))
+        self.assertEqual(self.alerts("too_many").count, 25 - told)
         self.assertEqual(len(self.mails()), servipay_alert.TOLD_PER_HOUR + 1)
+
+    def test_messages_about_nothing_are_a_bounded_number_of_rows(self):
+        with patch(f"{ORPHANS}.ORPHANS_PER_HOUR", 5):
+            for number in range(12):
+                text = f"Mt=12000&Ref=NOBODY/{number}&Auto=XXXXXX&Erreur=00000&Appel=12&Trans={number + 1}"
+                self.assertEqual(self.send(self.simulator._signed(self.page, text, text)).status_code, 200)
+        rows = self.stored()
+        self.assertEqual((len(rows), sum(rows.mapped("copies"))), (6, 12))
+        self.env.flush_all()
+        self.env.cr.execute("UPDATE servipay_notification SET create_date = '2020-01-01'")
+        self.env["servipay.notification"]._gc_servipay_orphans()
+        self.assertFalse(rows.exists())
 
     def test_unknown_reference_is_told_to_every_company(self):
         other = self.env["res.company"].create({"name": "Other company"})

@@ -190,6 +190,10 @@ class TestPage(PayboxCase):
         operation.write({"deadline_at": "2020-01-01", "next_inquiry_at": "2020-01-01"})
         self.env.flush_all()
         self.env["servipay.operation"]._cron_settle()
+        self.assertEqual(operation.state, "pending")  # that the platform knows nothing once is not enough
+        operation.write({"denied_at": "2020-01-01", "next_inquiry_at": "2020-01-01"})
+        self.env.flush_all()
+        self.env["servipay.operation"]._cron_settle()
         self.assertEqual((operation.state, operation.reason), ("cancelled", "page_left"))
         self.assertEqual(transaction.state, "draft")
         self.assertFalse(operation.activity_ids)
@@ -198,6 +202,42 @@ class TestPage(PayboxCase):
         self.tell()
         self.assertEqual((transaction.state, operation.state), ("done", "approved"))
         self.assertEqual(self.alerts().mapped("kind"), ["late_success"])
+
+    def test_payment_whose_message_was_lost_is_found(self):
+        """By our reference and amount, as no number is known; silence before that ends nothing."""
+        transaction = self.transaction(self.invoice())
+        self.simulator.attempt(self.visit(transaction), "ok")
+        operation = self.operation(transaction)
+        operation._cancel()  # no answer either
+        operation.deadline_at = "2020-01-01"
+        for fault in ("close_before", "close_after", "garbage", "98"):
+            self.simulator.set(direct=fault)
+            operation._inquire()
+            self.assertEqual(operation.state, "pending", fault)
+        operation.inquiry_count = 8
+        self.env.flush_all()
+        self.simulator.set(direct="garbage")
+        operation._inquire()
+        self.assertEqual(operation.state, "unknown")  # an hour of silence is told
+        operation._inquire()  # names its numbers
+        operation._inquire()  # says what became of them
+        self.assertEqual((operation.state, transaction.state), ("approved", "done"))
+        self.assertEqual(transaction.invoice_ids.amount_residual, 0)
+        self.assertEqual(self.alerts().mapped("kind"), ["not_reported"])
+
+    def test_page_that_cannot_be_asked_about_is_not_called_left(self):
+        for settings, values in (({"existence": False}, {}), ({}, {"paybox_confirm": False})):
+            with self.subTest(**settings, **values):
+                self.simulator.set(**settings)
+                self.provider.write(values)
+                transaction = self.transaction(self.invoice())
+                self.form(transaction)
+                operation = self.operation(transaction)
+                operation.deadline_at = "2020-01-01"
+                operation._inquire()
+                self.assertEqual((operation.state, operation.reason), ("pending", "page_unasked"))
+                self.assertNotIn("No money was moved", operation.explanation)
+                self.assertFalse(operation.activity_ids)
 
     def test_manual_capture_only_reserves(self):
         self.provider.capture_manually = True

@@ -5,7 +5,7 @@ from odoo.tests import tagged
 from odoo.tools import mute_logger
 
 from .common import PayboxCase
-from .simulator import KEY
+from .simulator import KEY, make_key
 
 CLIENT = "odoo.addons.paypercloud_servipay.models.http_client"
 
@@ -62,6 +62,27 @@ class TestProvider(PayboxCase):
         self.provider.state = "enabled"
         self.assertEqual(len(self.provider._paybox_platform().pages), 2)
 
+    def test_key_of_the_simulator_is_refused_in_production(self):
+        """Its private half stands in this repository: everybody could book payments that nobody made."""
+        for word in ("first", "second", "stranger"):
+            pem = make_key(word).pem
+            self.provider.write({"state": "test", "paybox_public_keys": pem})
+            self.assertIn(pem.encode().strip(), self.provider._paybox_public_keys())
+            with self.assertRaisesRegex(ValidationError, "simulator"), self.cr.savepoint():
+                self.provider.state = "enabled"
+        self.provider.write({"state": "enabled", "paybox_public_keys": self.simulator.keys["good"].pem})
+        with self.assertRaisesRegex(ValidationError, "simulator"), self.cr.savepoint():
+            self.provider.paybox_public_keys = pem
+
+    def test_key_of_the_simulator_that_was_left_behind_signs_nothing(self):
+        self.env.flush_all()
+        self.env.cr.execute(
+            "UPDATE payment_provider SET paybox_public_keys = %s, state = 'enabled' WHERE id = %s",
+            [make_key("first").pem, self.provider.id],
+        )
+        self.env.invalidate_all()
+        self.assertEqual(len(self.provider._paybox_public_keys()), 1, "the platform's own")
+
     def test_check_configuration(self):
         self.env["ir.config_parameter"].sudo().set_param("web.base.url", "https://shop.example.com")
         result = self.provider.action_paybox_check()["params"]
@@ -69,6 +90,13 @@ class TestProvider(PayboxCase):
         self.assertIn("accepts the signed form", result["message"])
         self.assertIn("lets this merchant in", result["message"])
         self.assertFalse(self.simulator.charges)
+
+    def test_somebody_elses_server_does_not_accept_the_form(self):
+        """A host that answers everything with its own page: Odoo's, say, or a log-in."""
+        self.simulator.set(available={"main": "<html>Log in</html>", "backup": "KO"})
+        message = self.provider.action_paybox_check()["params"]["message"]
+        self.assertIn("does not answer that it takes payments", message)
+        self.assertNotIn("the signed form", message)
 
     def test_check_says_what_is_wrong(self):
         self.simulator.set(available={"main": "KO", "backup": "OK"})
@@ -78,9 +106,16 @@ class TestProvider(PayboxCase):
         self.assertIn("does not answer that it takes payments", result["message"])
         self.assertIn("refuses the form", result["message"])
         self.assertIn("00006", result["message"])
-        self.assertIn("80, 443", result["message"])  # the test server's own port
+        self.assertEqual(len(result["message"].splitlines()), len(self.provider._paybox_client().check()))
         with self.assertRaises(UserError):
             self.provider.with_user(self.accountant).action_paybox_check()
+
+    def test_check_of_our_own_address(self):
+        """The platform calls few ports; another host calls whatever it likes."""
+        self.assertEqual(self.provider._paybox_check_routes(), [])
+        self.provider.paybox_brand = "paybox"
+        ((kind, text),) = self.provider._paybox_check_routes()  # the test server's own port
+        self.assertEqual((kind, "80, 443" in text), ("warning", True))
 
     def test_check_of_a_platform_that_is_not_there(self):
         self.provider.write(
@@ -92,7 +127,7 @@ class TestProvider(PayboxCase):
             self.provider.paybox_confirm = False
             without = self.provider._paybox_client()._check_direct()
         self.assertEqual(result["type"], "danger")
-        self.assertIn("could not be opened", result["message"])
+        self.assertIn("does not answer that it takes payments", result["message"])
         self.assertEqual((found[0], without[0]), ("danger", "warning"), "without PPPS nothing is confirmed")
 
     def test_neutralized(self):
