@@ -13,6 +13,7 @@
         "security/ir.model.access.csv",
         "wizards/payment_ogone_recovery_views.xml",
         "views/payment_templates.xml",
+        "views/portal_templates.xml",
         "views/payment_provider_views.xml",
         "views/payment_transaction_views.xml",
         "views/servipay_operation_views.xml",

@@ -3,5 +3,6 @@ UPDATE payment_provider
    SET ogone_password_sealed = NULL,
        ogone_shakey_in_sealed = NULL,
        ogone_shakey_in_directlink_sealed = NULL,
-       ogone_shakey_out_sealed = NULL
- WHERE code = 'ogone';
+       ogone_shakey_out_sealed = NULL,
+       ogone_base_url = NULL,
+       servipay_allow_private = false;

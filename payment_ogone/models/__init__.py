@@ -1,3 +1,4 @@
+from . import account_move
 from . import account_payment
 from . import payment_provider
 from . import payment_provider_recovery

@@ -4,6 +4,7 @@ from odoo import _, api, fields, models
 from odoo.exceptions import UserError, ValidationError
 
 from odoo.addons.paypercloud_servipay.models.servipay_secrets import is_set, sealed, secret
+from odoo.addons.paypercloud_servipay.models.tested import told
 
 from ..controllers.main import RETURN
 from ..ogone import check, direct, methods
@@ -11,6 +12,7 @@ from ..ogone import page as pages
 from ..ogone.errors import ProtocolError
 from ..ogone.lists import read_names
 from ..ogone.platform import can_be_notified, platform
+from ..ogone.worthless import is_worthless
 from .ogone_client import OgoneClient
 
 SECRETS = ("ogone_password", "ogone_shakey_in", "ogone_shakey_in_directlink", "ogone_shakey_out")
@@ -130,6 +132,10 @@ class PaymentProvider(models.Model):
             provider.ogone_feedback_url = urljoin(provider.get_base_url(), RETURN)
 
     @api.model
+    def _servipay_lasting(self):
+        return (*super()._servipay_lasting(), "ogone_pspid")
+
+    @api.model
     def _servipay_secrets(self):
         return (*super()._servipay_secrets(), *SECRETS)
 
@@ -144,7 +150,7 @@ class PaymentProvider(models.Model):
     # Constraints
     # ------------------------------------------------------------------
 
-    @api.constrains("code", "state", "ogone_shakey_in_sealed", "ogone_shakey_out_sealed")
+    @api.constrains("code", "state", *(f"{name}_sealed" for name in SECRETS))
     def _check_ogone_keys(self):
         for provider in self.filtered(lambda one: one.code == "ogone" and one.state != "disabled").sudo():
             if not provider.ogone_shakey_in_sealed or not provider.ogone_shakey_out_sealed:
@@ -153,6 +159,15 @@ class PaymentProvider(models.Model):
                         "Enter SHA Key IN and SHA Key OUT first: without them no payment can be asked "
                         "for, and "
                         "none that the platform reports may be believed."
+                    )
+                )
+            own = (provider._servipay_secret(name) for name in SECRETS if name != "ogone_password")
+            if provider.state == "enabled" and any(map(is_worthless, own)):
+                raise ValidationError(
+                    _(
+                        "One of the SHA passphrases is the simulator's. Everybody can sign with it: payments "
+                        "that nobody made would be booked as paid. Enter your own before the provider is "
+                        "enabled."
                     )
                 )
 
@@ -215,21 +230,12 @@ class PaymentProvider(models.Model):
         if not self.env.user.has_group("base.group_system"):
             raise UserError(_("Only administrators may check the configuration."))
         findings = [*self._ogone_check_routes(), self.sudo()._ogone_check_account()]
-        worst = next((kind for kind in ("danger", "warning") if kind in dict(findings)), "success")
-        return {
-            "type": "ir.actions.client",
-            "tag": "display_notification",
-            "params": {
-                "type": worst,
-                "title": _("Ogone"),
-                "message": "\n".join(text for _kind, text in findings),
-                "sticky": True,
-            },
-        }
+        return told(findings, _("Ogone"))
 
     def _ogone_check_routes(self):
         """Return [(kind, sentence)] about our own address as the platform sees it."""
-        if can_be_notified(self.ogone_feedback_url):
+        # a simulator or a gateway of one's own calls whatever it likes
+        if self.ogone_brand == "custom" or can_be_notified(self.ogone_feedback_url):
             return []
         words = _(
             "The platform calls ports 80 and 443 only: %s would never be told about a payment. Correct the "

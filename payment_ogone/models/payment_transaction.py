@@ -33,7 +33,7 @@ class PaymentTransaction(models.Model):
         if self.provider_code != "ogone":
             return values
         provider = self.provider_id.sudo()
-        operation = self._servipay_open_page(self._ogone_order(), authorisation=provider.capture_manually)
+        operation = self._servipay_begin_page(self._ogone_order(), authorisation=provider.capture_manually)
         try:
             form = pages.form(
                 provider._ogone_merchant(),
@@ -146,8 +146,10 @@ class PaymentTransaction(models.Model):
         """Return the transaction that an ORDERID stands for (empty when there is none)."""
         if not order:
             return self.browse()
-        found = self.search_fetch([("reference", "=", order)], ["provider_id", "company_id"], limit=1)
-        found = found.filtered(lambda one: one.provider_code == "ogone")
+        names = ["reference", "provider_id", "company_id"]
+        found = self.search_fetch([("reference", "=", order)], names, limit=1)
+        # found by what was sent, not by what looks like it
+        found = found.filtered(lambda one: one.provider_code == "ogone" and one._ogone_order() == order)
         number = orders.number_of(order)
         if found or not number or number >= 2**31:
             return found
@@ -209,6 +211,9 @@ class PaymentTransaction(models.Model):
             return self._ogone_keep_card(operation, feedback)
         if verdict in ("paid_twice", "moved_outside"):
             self._servipay_alert(verdict, detail=operation._ogone_detail(feedback), key=feedback.key)
+            return True
+        if operation.decided and operation.state == "approved":
+            operation._apply(finding)  # the framework's check would compare with the amount that was decided
             return True
         data = {"reference": self.reference, "feedback": feedback, "operation": operation, "finding": finding}
         late = finding.state == "approved" and (self.state == "cancel" or operation.reason == "page_left")

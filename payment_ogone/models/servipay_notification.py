@@ -1,4 +1,5 @@
-from odoo import api, models
+from odoo import _, api, models
+from odoo.exceptions import UserError
 
 from odoo.addons.paypercloud_servipay.models.lean import lean
 
@@ -37,6 +38,8 @@ class ServipayNotification(models.Model):
             self._reject("ogone", raw.decode("latin-1"), transaction, **common)
             return None
         common.update(company_id=provider.company_id.id, event=feedback.status)
+        if not transaction:
+            return self.browse(self._receive_orphan("ogone", feedback.key, at_once, **common))
         return self.browse(self._receive("ogone", feedback.key, True, at_once, **common))
 
     def _ogone_guess(self, raw):
@@ -98,6 +101,7 @@ class ServipayNotification(models.Model):
         feedback = messages.read_again(raw, names)
         if not transaction:
             return self._ogone_tell_orphan(feedback)
+        self._ogone_check_account(raw, transaction)
         # the operation before its transaction, as an inquiry's outcome takes them
         operation = transaction._servipay_operation()
         if operation:
@@ -106,6 +110,17 @@ class ServipayNotification(models.Model):
         self.write({"company_id": transaction.company_id.id})
         changed, self.operation_id = transaction._ogone_learn(feedback)
         return changed
+
+    def _ogone_check_account(self, raw, transaction):
+        """Refuse what another account's passphrase signed, before this order was known.
+
+        :raise UserError: it stays in the inbox, is tried again and told, should a new key make it good
+        """
+        signed, _provider = self._ogone_signed(raw, transaction)
+        if signed is None:
+            raise UserError(
+                _("This message is about an order of another account than the one that signed it.")
+            )
 
     def _ogone_tell_orphan(self, feedback):
         """A payment of something that Odoo does not know: nothing is booked, every company is told."""

@@ -1,11 +1,13 @@
+from dataclasses import replace
 from datetime import timedelta
 
 from odoo import _, api, fields
 from odoo.http import request
 
-from odoo.addons.paypercloud_servipay.api.finding import Finding
+from odoo.addons.paypercloud_servipay.api.finding import NOT_PAID, Finding
 from odoo.addons.paypercloud_servipay.api.outcome import Mismatch
 from odoo.addons.paypercloud_servipay.models.online_operation import OnlineOperation
+from odoo.addons.paypercloud_servipay.models.servipay_gone import leave
 
 from ..ogone import direct, status
 from ..ogone import feedback as messages
@@ -16,6 +18,9 @@ INQUIRE_AFTER = timedelta(hours=6)  # the platform forbids systematic questions:
 PENDING_FOR = timedelta(days=30)
 CHARGE_RHYTHM = {"first": 60, "slow": 6 * 3600}  # a customer may be waiting
 LONG_AGO = timedelta(hours=1)  # after that a request is not on its way any more
+# what the platform says of a page that nobody finished
+NOTHING_BEGUN = ("not_found", "incomplete", "identification")
+DENIALS = ("not_found", "not_done")  # of an inquiry
 OPEN = ("draft", "sent", "pending", "unknown")
 PRESENT = "7"  # ECI of a payment whose customer is in the shop
 # maintenance operations; a part leaves the rest open, and so does a refund: it may not be the last one
@@ -27,7 +32,7 @@ class ServipayOperation(OnlineOperation):
 
     _inherit = "servipay.operation"
 
-    provider = fields.Selection(selection_add=[("ogone", "Ogone")], ondelete={"ogone": "cascade"})
+    provider = fields.Selection(selection_add=[("ogone", "Ogone")], ondelete={"ogone": leave("ogone")})
     ogone_payidsub = fields.Char(
         "Movement number",
         readonly=True,
@@ -101,19 +106,28 @@ class ServipayOperation(OnlineOperation):
         waiting = own.filtered(
             lambda one: one.state in OPEN and not (feedback.payidsub and one.ogone_payidsub)
         )
+        if not waiting and means.refund:
+            waiting = own.filtered(lambda one: one._ogone_is_undone_by(feedback))
         if feedback.amount is not None:
             amounts = {feedback.amount}
             waiting = waiting.filtered(lambda one: one.currency_id._servipay_decimal(one.amount) in amounts)
         return waiting
 
+    def _ogone_is_undone_by(self, feedback):
+        """Tell whether a message that names no movement may say that the bank rejected this refund later."""
+        named = bool(feedback.payidsub and self.ogone_payidsub)
+        undone = status.next_state(self.state, self.kind, "declined", feedback.status)
+        return self.state == "approved" and not named and undone == "reversed"
+
     def _ogone_hear(self, feedback):
         """Apply a message about this movement; tells whether it changed anything."""
-        before = self.state
+        before = self.state, self.contradicted, self.decided
         verdict = self._ogone_conclude(feedback)
-        if status.next_state(self.state, self.kind, verdict.state, feedback.status) is None:
+        news = status.next_state(self.state, self.kind, verdict.state, feedback.status)
+        if news is None and not self.decided:
             return False
         self._apply(finding_of(verdict, feedback, movement=True))
-        return self.state != before
+        return (self.state, self.contradicted, self.decided) != before
 
     def _ogone_weigh(self, feedback):
         """Return (what to do with a message about this payment, its Finding).
@@ -122,10 +136,15 @@ class ServipayOperation(OnlineOperation):
         several attempts."""
         verdict = self._ogone_conclude(feedback)
         other = bool(self.external_ref and feedback.payid and self.external_ref != feedback.payid)
+        if self.decided and not other and verdict.state:
+            return "take", finding_of(verdict, feedback)  # it says something about what a person decided
         if self.state in ("approved", "reversed"):
             if other:
                 return ("paid_twice" if verdict.state in ("approved", "unknown") else "nothing"), None
             undone = status.next_state(self.state, self.kind, verdict.state, feedback.status)
+            refused = verdict.state in NOT_PAID and status.may_replace(self.raw_state or "", feedback.status)
+            if refused and not undone:
+                return "take", finding_of(verdict, feedback)  # it was taken for paid while it was processed
             return ("moved_outside" if undone else "nothing"), None
         if verdict.state is None:
             return "nothing", None
@@ -185,7 +204,7 @@ class ServipayOperation(OnlineOperation):
             return Finding(None)  # what differs is for a person to look into
         client, asked = self._ogone_client(), self._ogone_asked()
         payid, about = self._ogone_payid(), self._ogone_subject()
-        left, movement = self._ogone_is_page_left(), bool(self.original_id)
+        left, movement = self._is_page_over() and self._page_left(), bool(self.original_id)
         options = {
             "sole": self._ogone_is_sole(),
             "long_ago": self._is_long_ago(LONG_AGO),
@@ -198,19 +217,16 @@ class ServipayOperation(OnlineOperation):
                 lambda account: direct.query(account, payid, "" if payid else asked.order, asked.payidsub),
             )
             if reply.failure:
-                return left or Finding(None, "", reply.failure.detail, about=about)
+                return Finding(None, "", reply.failure.detail, about=about)
             verdict = direct.conclude_query(asked, reply.status, reply.body, **options)
-            if left and (verdict.state in (None, "failed") or verdict.reason == "identification"):
-                return left
+            if left and verdict.reason in NOTHING_BEGUN:
+                return replace(left, detail=_said(verdict.answer), latency=reply.latency, about=about)
             return finding_of(verdict, verdict.answer, movement, reply.latency, about)
 
         return run
 
-    def _ogone_is_page_left(self):
-        """Return the Finding of a page that nobody finished in time, None while somebody may."""
-        over = self.deadline_at and self.deadline_at <= fields.Datetime.now()
-        silent = self.state == "pending" and self.reason in (False, "page_open", "og_identification")
-        return Finding("cancelled", "page_left") if over and silent and not self.original_id else None
+    def _page_reasons(self):
+        return (*super()._page_reasons(), "og_identification")
 
     def _ogone_is_sole(self):
         """Tell whether nothing else moved this payment, so that its last state is that of this movement."""
@@ -255,6 +271,9 @@ class ServipayOperation(OnlineOperation):
             customer=transaction._ogone_customer(),
             authentication=transaction._ogone_authentication(http) if http else None,
         )
+
+    def _is_waiting_for_customer(self):
+        return super()._is_waiting_for_customer() or self._ogone_is_identifying()
 
     def _ogone_is_identifying(self):
         """Tell whether the bank waits for the customer, on a page that is there."""
@@ -311,7 +330,8 @@ def finding_of(verdict, answer, movement=False, latency=None, about=None):
         reason = f"og_{reason}"
     facts = _facts(verdict, answer, movement) if answer else {}
     values = {**facts, **_dates(state, reason)}
-    return Finding(state, reason, _said(answer), values, differences, latency, not movement, about)
+    denied = state == "failed" and verdict.reason in DENIALS
+    return Finding(state, reason, _said(answer), values, differences, latency, not movement, denied, about)
 
 
 def _facts(verdict, answer, movement):

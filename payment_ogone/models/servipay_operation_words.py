@@ -10,6 +10,17 @@ class ServipayOperation(models.Model):
         sentences = {f"og_{slug}": text for slug, text in self._ogone_sentences().items()}
         return {**super()._reason_sentences(), **sentences}
 
+    def _refund_sentences(self):
+        # the same slugs as of payments, of money that goes the other way
+        sentences = {
+            "refused": _("The bank refuses the refund without a reason."),
+            "fraud_rules": _("The merchant's rules against fraud refuse the refund."),
+            "card_not_allowed": _("This card may not be used for this refund."),
+            "security": _("The bank's security rules refuse the refund."),
+            "not_done": _("The platform shows the payment as it was before: nothing was given back."),
+        }
+        return {**super()._refund_sentences(), **{f"og_{slug}": text for slug, text in sentences.items()}}
+
     def _ogone_sentences(self):
         """Return {slug: sentence} for every slug of the room."""
         return {

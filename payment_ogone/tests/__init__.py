@@ -1,4 +1,5 @@
 from . import test_access
+from . import test_decision
 from . import test_directlink
 from . import test_feedback
 from . import test_page

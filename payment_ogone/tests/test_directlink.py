@@ -118,9 +118,11 @@ class TestRefund(DirectCase):
         self.simulator.fault("maintenance", "drop_before")
         with mute_logger(CLIENT):
             child = self.refund()
-        for _question in range(2):
+        for _question in range(3):
             operation = self.inquire(later=timedelta(hours=26))
             self.assertEqual((operation.state, child.state), ("unknown", "pending"))
+        operation.denied_at -= timedelta(minutes=11)
+        self.env.flush_all()
         operation = self.inquire(later=timedelta(hours=26))
         self.assertEqual((operation.state, operation.reason, child.state), ("failed", "og_not_done", "error"))
         self.assertEqual(self.simulator.count_requests("maintenance"), 1)

@@ -12,7 +12,7 @@ from ..ogone.feedback import Feedback
 from .common import OgoneCase
 
 LEARN = "odoo.addons.payment_ogone.models.payment_transaction.PaymentTransaction._ogone_learn"
-INBOX = "odoo.addons.paypercloud_servipay.models.servipay_notification"
+INBOX = "odoo.addons.paypercloud_servipay.models.message_turn"
 
 
 @tagged("post_install", "-at_install", "payment_ogone")
@@ -215,3 +215,15 @@ class TestFeedback(OgoneCase):
         texts = str(self.inbox().read()) + str(self.operation(self.tx).read())
         self.assertNotIn("4111111111111111", texts)
         self.assertTrue(Feedback().key)
+
+    def test_message_signed_by_another_account_pays_nothing(self):
+        """It came before its order was known here, and is applied again once it is."""
+        self.simulator.attempt(self.visit(self.tx), "ok")
+        reference, self.tx.reference = self.tx.reference, "not yet"
+        self.assertEqual(self.tell().status_code, 200)
+        self.tx.reference = reference
+        self.provider.ogone_shakey_out = "Another-passphrase-1"  # who signed is somebody else now
+        self.env.flush_all()
+        with mute_logger(INBOX):
+            self.inbox().action_replay()
+        self.assertEqual((self.tx.state, self.bill.amount_residual), ("draft", 120))

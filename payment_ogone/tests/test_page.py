@@ -1,5 +1,8 @@
 """To the page and back: the form, attempts, cancel, return, and what the portal and the invoice say."""
 
+from datetime import timedelta
+
+from odoo import fields
 from odoo.exceptions import ValidationError
 from odoo.tests import tagged
 
@@ -118,16 +121,59 @@ class TestPage(OgoneCase):
         operation = self.operation(tx)
         operation.deadline_at = "2020-01-01"
         operation._inquire()
+        self.assertEqual(operation.state, "pending")  # once is not enough
+        operation.denied_at -= timedelta(minutes=11)
+        operation._inquire()
         self.assertEqual((operation.state, operation.reason, tx.state), ("cancelled", "page_left", "draft"))
         self.attempt(tx)  # and a late message counts
         self.assertEqual((operation.state, tx.state), ("approved", "done"))
         self.assertEqual(self.alerts().mapped("kind"), ["late_success"])
 
-    def test_message_that_was_lost_is_found_by_inquiry(self):
-        bill = self.invoice()
-        tx = self.transaction(bill)
+    def lost_message(self):
+        """Return (transaction, operation) of a paid page, its message lost, its time over."""
+        tx = self.transaction(self.invoice())
         self.simulator.attempt(self.visit(tx), "ok")
         operation = self.operation(tx)
         operation.deadline_at = "2020-01-01"
+        return tx, operation
+
+    def test_message_that_was_lost_is_found_by_inquiry(self):
+        tx, operation = self.lost_message()
         operation._inquire()
-        self.assertEqual((operation.state, tx.state, bill.amount_residual), ("approved", "done", 0))
+        self.assertEqual((operation.state, tx.invoice_ids.amount_residual), ("approved", 0))
+        self.assertEqual(self.alerts().mapped("kind"), ["not_reported"])
+
+    def test_silence_is_no_answer(self):
+        """Whatever loses the message makes the question fail too: the page stays open."""
+        tx, operation = self.lost_message()
+        for fault in ("drop_before", "drop_after", "server_error", "html", "garbage"):
+            with self.subTest(fault):
+                self.simulator.fault("query", fault)
+                operation._inquire()
+                self.assertEqual((operation.state, tx.state), ("pending", "draft"))
+                self.assertGreater(operation.next_inquiry_at, fields.Datetime.now())
+        operation._inquire()
+        self.assertEqual((operation.state, tx.state), ("approved", "done"))
+
+    def test_long_silence_is_told(self):
+        tx, operation = self.lost_message()
+        operation.inquiry_count = 8
+        self.env.flush_all()
+        self.simulator.fault("query", "server_error")
+        operation._inquire()
+        self.assertEqual((operation.state, tx.state), ("unknown", "pending"))
+        self.assertTrue(operation.activity_ids)
+
+    def test_page_that_was_left_is_looked_at_once_more(self):
+        tx = self.transaction(self.invoice())
+        self.form(tx)
+        operation = self.operation(tx)
+        operation.write({"deadline_at": "2020-01-01", "denied_count": 1, "denied_at": "2020-01-01"})
+        operation._inquire()
+        self.assertEqual((operation.state, operation.reason), ("cancelled", "page_left"))
+        self.simulator.attempt(self.visit(tx), "ok")  # and its message is lost
+        operation.next_inquiry_at = "2020-01-01"
+        self.env.flush_all()
+        self.env["servipay.operation"]._cron_settle()
+        self.assertEqual((operation.state, tx.state), ("approved", "done"))
+        self.assertEqual(set(self.alerts().mapped("kind")), {"late_success", "not_reported"})

@@ -6,6 +6,7 @@ from odoo.tools import mute_logger
 
 from odoo.addons.paypercloud_servipay.models.servipay_secrets import ServipaySecrets
 
+from ..models.payment_provider import SECRETS
 from .common import PASSWORD, SHA_IN, SHA_IN_DIRECTLINK, OgoneCase
 
 CLIENT = "odoo.addons.paypercloud_servipay.models.http_client"
@@ -43,11 +44,25 @@ class TestProvider(OgoneCase):
     def test_platforms(self):
         self.provider.ogone_brand = "ogone"
         self.assertEqual(self.provider._ogone_platform().base, "https://ogone.test.v-psp.com")
-        self.provider.state = "enabled"
+        own = dict.fromkeys(SECRETS, "Nobody-else-2026!")
+        self.provider.write({**own, "state": "enabled"})
         self.assertEqual(
             self.provider._ogone_platform().address("page"),
             "https://secure.ogone.com/ncol/prod/orderstandard_utf8.asp",
         )
+
+    def test_passphrases_of_the_simulator_are_refused_in_production(self):
+        """They stand in this repository: everybody could report payments that nobody made."""
+        own = dict.fromkeys(SECRETS, "Nobody-else-2026!")
+        with self.assertRaisesRegex(ValidationError, "simulator"), self.cr.savepoint():
+            self.provider.state = "enabled"
+        for name in ("ogone_shakey_in", "ogone_shakey_in_directlink", "ogone_shakey_out"):
+            values = {**own, name: self._provider_values()[name], "state": "enabled"}
+            with self.assertRaisesRegex(ValidationError, "simulator"), self.cr.savepoint():
+                self.provider.write(values)
+        self.provider.write({**own, "state": "enabled"})
+        with self.assertRaisesRegex(ValidationError, "simulator"), self.cr.savepoint():
+            self.provider.ogone_shakey_out = self._provider_values()["ogone_shakey_out"]
 
     def test_connection(self):
         self.env["ir.config_parameter"].sudo().set_param("web.base.url", "https://shop.example.com")

@@ -4,6 +4,7 @@ from datetime import timedelta
 from urllib.parse import urlsplit
 
 from odoo import fields
+from odoo.exceptions import UserError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
@@ -168,6 +169,64 @@ class TestCharge(TokenCase):
         self.assertEqual((tx.state, self.operation(tx).state), ("done", "approved"))
         self.assertEqual(self.simulator.count_requests("order"), 1)
 
+    # -- twice
+
+    def register(self, invoice):
+        """Register a payment with the saved card, as the accountant's wizard does."""
+        lines = self.provider.journal_id.inbound_payment_method_line_ids
+        line = lines.filtered(lambda one: one.payment_provider_id == self.provider)
+        context = {"active_model": "account.move", "active_ids": invoice.ids}
+        values = {
+            "journal_id": self.provider.journal_id.id,
+            "payment_method_line_id": line.id,
+            "payment_token_id": self.token.id,
+        }
+        wizard = self.env["account.payment.register"].with_context(**context).create(values)
+        payments = wizard._create_payments()
+        self.env.flush_all()
+        self.env.invalidate_all()
+        return payments
+
+    def test_charge_that_may_be_on_its_way_is_no_page_that_was_left(self):
+        """Its process died after sending: that the platform does not find it within minutes ends nothing."""
+        self.simulator.fault("order", "drop_before")
+        with mute_logger(CLIENT):
+            tx = self.charge(self.token)
+        operation = self.operation(tx)
+        operation.write({"reason": "no_conclusion", "deadline_at": "2020-01-01"})
+        self.env.flush_all()
+        for _denial in range(2):
+            operation._inquire()
+            self.env.invalidate_all()
+            self.assertEqual(operation.state, "unknown")
+            operation.denied_at = "2020-01-01"
+            self.env.flush_all()
+
+    def test_second_charge_is_refused_while_the_first_is_unknown(self):
+        invoice = self.invoice(80)
+        self.simulator.fault("order", "drop_after")
+        with mute_logger(CLIENT):
+            payment = self.register(invoice)
+        first = payment.payment_transaction_id
+        self.assertEqual(self.operation(first).state, "unknown")
+        with self.assertRaisesRegex(UserError, self.operation(first).name), self.env.cr.savepoint():
+            self.register(invoice)
+        stale = self.transaction(invoice, token_id=self.token.id, operation="online_token")
+        with self.assertRaises(UserError), self.env.cr.savepoint():
+            stale._send_payment_request()
+        self.assertEqual(self.simulator.count_requests("order"), 1)
+
+    def test_payment_that_waits_for_its_charge_cannot_be_confirmed(self):
+        self.simulator.fault("order", "drop_after")
+        with mute_logger(CLIENT):
+            payment = self.register(self.invoice(80))
+        with self.assertRaisesRegex(UserError, "being charged"):
+            payment.action_post()
+        operation = self.operation(payment.payment_transaction_id)
+        operation._resolve("failed", "not in the back office")
+        self.env.invalidate_all()
+        self.assertIn(payment.state, ("cancel", "canceled"))
+
     def test_uncertain_answers_are_unknown(self):
         for fault in ("html", "server_error", "garbage", "blank_status"):
             self.simulator.fault("order", fault)
@@ -275,7 +334,9 @@ class TestCharge(TokenCase):
         tx = self.identification()
         operation = self.operation(tx)
         operation.write({"deadline_at": fields.Datetime.now() - timedelta(seconds=1)})
-        operation._inquire()
+        for _denial in range(2):
+            operation._inquire()
+            operation.denied_at -= timedelta(minutes=11)
         self.env.invalidate_all()
         self.assertEqual((tx.state, operation.state, operation.reason), ("cancel", "cancelled", "page_left"))
 
