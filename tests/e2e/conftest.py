@@ -50,6 +50,13 @@ def suite(dev_context):
 
 
 @pytest.fixture(scope="session")
+def neighbours(dev_context):
+    """A suite of its own beside Odoo's restaurant, employees, QR payment, ...: only for who asks for it."""
+    with RunningSuite(dev_context, "e2e-neighbours", neighbours=True) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
 def server(suite):
     """The same as suite."""
     return suite
@@ -138,8 +145,11 @@ def till(page, suite, login):
     opened.simulator("reset")
     opened.forget()
     yield opened
-    # what a failed test left must not hold the terminal for the next one
+    # what a test left must neither hold the terminal for the next one, nor be told to its till
     opened.simulator("reset")
+    opened.takes_parts(False)
+    opened.deal_with_orphans()
+    opened.disown(("approved", "unknown"))
 
 
 @pytest.fixture

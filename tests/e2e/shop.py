@@ -32,6 +32,17 @@ class Shop:
         self.admin.call("account.move", "action_post", [number])
         return number
 
+    def open_invoice(self):
+        """Return the id of an invoice of 120.00 that nobody has begun to pay; the demo's own is oldest."""
+        domain = [
+            ("partner_id", "=", self.partner),
+            ("state", "=", "posted"),
+            ("payment_state", "=", "not_paid"),
+            ("amount_residual", "=", 120),
+            ("transaction_ids", "=", False),
+        ]
+        return self.admin.call("account.move", "search", domain, order="id", limit=1)[0]
+
     def read(self, model, number, *names):
         """Return field values."""
         return self.admin.call(model, "read", [number], list(names))[0]
@@ -123,6 +134,16 @@ def choose(page, choice):
 def back(page, suite):
     """Wait until the browser is in the shop again, on the invoice."""
     page.wait_for_url(re.compile(re.escape(suite.url) + r"/(\w\w/)?my/invoices/"), timeout=40_000)
+
+
+def told_nothing_was_paid(page, why):
+    """Wait until a telephone's customer reads on the invoice why, and sees it without scrolling."""
+    page.set_viewport_size({"width": 390, "height": 844})
+    told = page.locator(".servipay_took_nothing", has_text=why)
+    told.wait_for()
+    box = told.bounding_box()
+    assert box["y"] + box["height"] < 844
+    assert box["x"] + box["width"] <= 390
 
 
 def check_journal(shop, invoice, payment):

@@ -4,7 +4,7 @@ No scheduled job runs here: what happens, happens through the page, the feedback
 
 import ogone_shop
 from ogone_shop import operation_of, orders, shop_waits
-from shop import PAGE, back, check_journal, choose
+from shop import PAGE, back, check_journal, choose, told_nothing_was_paid
 
 customer, platform = ogone_shop.customer, ogone_shop.platform
 
@@ -60,16 +60,30 @@ def test_refused_then_paid(customer, shop, suite, platform):
     assert operation_of(shop, invoice)["state"] == "approved"
 
 
-def test_cancelled(customer, shop, suite, platform):
+def test_cancelled(customer, shop, suite, platform, screenshot):
     """The customer gives up: nothing is paid, and the invoice can be paid again."""
     invoice = shop.invoice()
     page = customer(invoice)
     page.locator("button[name=action][value=cancel]").click()
     page.wait_for_url(f"{suite.url}/**")
     shop_waits(suite, shop, invoice, "cancel")
+    if suite.context.series != "17.0":  # Odoo stays on its own page there, which says so
+        told_nothing_was_paid(page, "annulé")
+    screenshot(page, "portal-ogone-cancelled-fr")
     assert shop.state(invoice) == ("not_paid", 120)
     choose(customer(invoice), "ok")
     shop.paid(invoice)
+
+
+def test_refused_for_good(customer, shop, suite, platform, screenshot):
+    """The bank refuses, and the page has no second try: the customer reads so beside the button that pays."""
+    invoice = shop.invoice()
+    page = customer(invoice)
+    choose(page, "93")
+    if suite.context.series != "17.0":  # Odoo stays on its own page there, which says so
+        told_nothing_was_paid(page, "refus")
+    screenshot(page, "portal-ogone-refused-fr")
+    assert shop.state(invoice) == ("not_paid", 120)
 
 
 def test_feedback_four_times_at_once(customer, shop, suite, platform):

@@ -1,7 +1,11 @@
 """More than one till: a shared terminal, a device that takes over, a closed tab; and one at rest."""
 
+import re
+
 import pytest
 from pos import Till
+
+MOVING = re.compile("mouvement|moving")
 
 
 @pytest.fixture
@@ -101,9 +105,9 @@ def test_neither_line_nor_order_can_be_removed(till):
     warning = till.page.locator(".modal-dialog", has_text="terminal")
     confirm = till.page.locator(".modal-footer .btn-primary, .popup .button.confirm").first
     confirm.wait_for()
-    if not warning.locator(".modal-body", has_text="mouvement").count():
+    if not warning.locator(".modal-body", has_text=MOVING).count():
         confirm.click()  # core asks first whether the order is to be deleted
-    till.page.locator(".modal-dialog", has_text="mouvement").wait_for()
+    till.page.locator(".modal-dialog", has_text=MOVING).wait_for()
     assert till.line(key) == ["waitingCard", 18.5]
     till.page.locator(".modal-footer button").first.click()
     till.simulator("finish", operation_id=operation_id(till, key), outcome="declined")

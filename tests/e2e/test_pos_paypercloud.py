@@ -5,7 +5,7 @@ number.
 """
 
 import pytest
-from pos import Till
+from pos import POS, Till
 
 CAKE, COFFEE = ("Tarte aux pommes", 18.5), ("Café", 2.0)
 
@@ -30,7 +30,7 @@ def test_declined_then_paid(till, screenshot):
     till.pay()
     till.page.locator(".modal-dialog").wait_for()
     screenshot(till.page, "pos-declined-fr")
-    till.dialog("Do not honour")
+    till.dialog("(51)")
     assert till.newest("declined")
     till.page.locator(".send_payment_request").first.click()
     till.receipt()
@@ -78,8 +78,7 @@ def test_reload_in_the_middle(till):
 
 def test_partial_approval(till, screenshot):
     """The line is set to what was paid; the rest stays due."""
-    profiles = till.admin.call("servipay.api.profile", "search", [])
-    till.admin.call("servipay.api.profile", "write", profiles, {"partial_approval": True})
+    till.takes_parts(True)
     till.simulator("script", outcome="partial", amount=1000)
     till.sell()
     till.pay()
@@ -123,6 +122,43 @@ def test_unknown_settled_by_a_manager(page, suite, login, screenshot):
     page.locator(".modal-footer .btn-primary").click()
     page.locator(".send_payment_request").first.wait_for()
     assert till.newest("failed")
+
+
+def test_manager_says_how_much_was_paid(page, suite, login, screenshot):
+    """What the terminal answered is proposed; what the manager types is paid, and the rest stays due."""
+    login(page, "manager")
+    till = Till(page, suite).open()
+    till.simulator("reset")
+    profiles = till.admin.call("servipay.api.profile", "search", [])
+    till.admin.call("servipay.api.profile", "write", profiles, {"partial_approval": False})
+    page.locator("article.product .product-name", has_text=CAKE[0]).first.click()
+    page.evaluate(
+        f"""() => {{
+            const order = ({POS}.getOrder || {POS}.get_order).call({POS});
+            const line = [...(order.lines || order.orderlines)].at(-1);
+            (line.setUnitPrice || line.set_unit_price).call(line, 900.05);
+        }}"""
+    )
+    page.locator(".product-screen .pay-order-button:visible").first.click()
+    till.pay()
+    till.status(".servipay_unknown")
+    page.locator(".servipay_paid").click()
+    amount, confirm = page.locator("#servipay_amount"), page.locator(".modal-footer .btn-primary")
+    disabled = page.locator(".modal-footer .btn-primary[disabled]")
+    assert amount.input_value() == "450,02"
+    page.locator("#servipay_reason").fill("Le ticket du client dit 400,50")
+    for unclear in ("", "1,450.02", "1,450", "-5", "tout"):
+        amount.fill(unclear)
+        disabled.wait_for()
+        amount.fill("400,50")
+        disabled.wait_for(state="detached")
+    screenshot(page, "pos-how-much-fr")
+    confirm.click()
+    operation = till.until("approved")
+    assert operation["approved_amount"] == 400.5
+    till.dialog("400,50")
+    assert till.line(operation["idempotency_key"]) == ["done", 400.5]
+    assert "499,55" in page.locator(".payment-screen").inner_text()
 
 
 @pytest.fixture(params=["en", "fr"])

@@ -205,6 +205,7 @@ def test_refund(till, viva):
     till.next_order()
     till.refund("18,50", METHOD)
     refund = till.until("approved", kind="refund")
+    till.refunded(refund)
     [known] = till.admin.call("servipay.operation", "read", [refund["id"]], ["original_id", "amount"])
     assert (known["original_id"][0], known["amount"]) == (paid["id"], CAKE)
     assert sorted(charge["kind"] for charge in viva.charges) == ["refund", "sale"]

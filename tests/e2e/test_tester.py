@@ -30,8 +30,8 @@ def test_purchase_log_and_half_refund(page, suite, login, screenshot, language):
     page.locator("div[name=preview]", has_text="2450").wait_for()
     key = suite.simulators["paypercloud_servipay"]["api_key"]
     assert len(key) > 6 and key not in page.content()
-    button(page, "action_call").click()
-    page.locator(".modal-footer .btn-primary").click()
+    button(page, "action_ask").click()
+    page.locator(".modal-footer .btn-primary:visible").click()
     button(page, "action_again").wait_for()
     suite.wait_until(lambda: settle(page), what="the approval")
     show_all(page)
@@ -121,8 +121,8 @@ def test_uncertain_payment(page, suite, login, screenshot, language):
     amount = page.locator("div[name=amount] input")
     amount.fill("900.10" if language == "en" else "900,10")
     amount.press("Tab")
-    button(page, "action_call").click()
-    page.locator(".modal-footer .btn-primary").click()
+    button(page, "action_ask").click()
+    page.locator(".modal-footer .btn-primary:visible").click()
     button(page, "action_open_operation").click()
     says = {"en": "may have been moved", "fr": "peut-être été"}[language]
     page.locator(".alert-danger", has_text=says).wait_for()

@@ -35,6 +35,15 @@ def suite():
 
 
 @pytest.fixture(scope="session")
+def neighbours():
+    """A suite of its own beside Odoo's restaurant, employees, QR payment, ...: only for who asks for it."""
+    context = Context.from_environment()
+    with RunningSuite(context, "intruders-neighbours", workers=2, neighbours=True) as running:
+        yield running
+    context.close()
+
+
+@pytest.fixture(scope="session")
 def shop(suite):
     """The demo's shop with payments on every provider, so that there is something to steal."""
     return Shop(suite).open()

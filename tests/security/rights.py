@@ -3,8 +3,9 @@
 r read, w write, c create, u unlink. Who is not named may nothing. Rights add up: manager (of the demo) is
 POS manager, accounting manager and payments manager."""
 
-CONFIGURATION = {"payments_user": "r", "accountant": "r", "payments_manager": "rwcu", "manager": "rwcu"}
-RECORD = {"payments_user": "r", "accountant": "r", "payments_manager": "r", "manager": "r"}
+READERS = ("payments_user", "accountant", "pos_manager")
+CONFIGURATION = {**dict.fromkeys(READERS, "r"), "payments_manager": "rwcu", "manager": "rwcu"}
+RECORD = {**dict.fromkeys(READERS, "r"), "payments_manager": "r", "manager": "r"}
 DIALOG = {"payments_manager": "rwcu", "manager": "rwcu"}
 RIGHTS = {
     "servipay.operation": RECORD,
@@ -12,6 +13,7 @@ RIGHTS = {
     "servipay.api.log": RECORD,
     "servipay.notification": RECORD,
     "servipay.alert": RECORD,
+    "servipay.pin.attempt": {},
     "servipay.terminal": CONFIGURATION,
     "servipay.api.profile": CONFIGURATION,
     "servipay.api.word": CONFIGURATION,
@@ -32,9 +34,9 @@ FIELDS = {
     "payment.provider": {"*": NOBODY},
     "payment.transaction": {"*": ("accountant", "bookkeeper", "manager")},
     "pos.config": {"*": TILL, "servipay_api_key": NOBODY, "servipay_api_key_sealed": NOBODY},
-    "pos.order": {"*": ("manager",)},
+    "pos.order": {"*": ("manager", "pos_manager")},
     "pos.payment": {"*": TILL},
-    "pos.session": {"*": TILL, "servipay_operation_ids": ("manager",)},
+    "pos.session": {"*": TILL, "servipay_operation_ids": ("manager", "pos_manager")},
     "pos.payment.method": {
         "*": TILL,
         **dict.fromkeys(

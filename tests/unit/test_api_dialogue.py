@@ -627,6 +627,19 @@ def test_look_up_asks_today_then_the_week():
     assert calls == expected
 
 
+def test_look_up_asks_neighbouring_days_too_where_local_clocks_may_differ():
+    """Sunday 22:30 UTC is Monday in Brussels: neither Sunday's day nor its week has it there."""
+    near = replace(NEW, sent_on="2025-11-23", or_on=("2025-11-24", "2025-11-23"))
+    calls = calls_of(dialogue.inquire, *[listed()] * 4, intent=near)
+    days = [(call.values["date"], call.values["period"]) for call in calls]
+    assert days == [
+        ("2025-11-23", "daily"),
+        ("2025-11-23", "weekly"),
+        ("2025-11-24", "daily"),
+        ("2025-11-24", "weekly"),
+    ]
+
+
 NOT_LISTED = [
     ("empty", [listed(), listed()], ""),
     ("others", [listed(row("op-9", "REF-9")), listed(row("op-9", None))], ""),

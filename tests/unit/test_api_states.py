@@ -39,7 +39,10 @@ PROVIDER = {
     "approved reversed",
 }
 PERSON = {"draft cancelled", "unknown approved", "unknown declined", "unknown cancelled", "unknown failed"}
-CONTRADICTED = PERSON | {"declined approved", "cancelled approved", "failed approved"}
+CONTRADICTED = PERSON | {
+    *("declined approved", "cancelled approved", "failed approved", "reversed approved"),
+    "approved failed",
+}
 
 
 @pytest.mark.parametrize(
@@ -98,6 +101,13 @@ def test_unknown_is_asked_with_back_off():
     assert [states.next_inquiry(n, "unknown") for n in range(1, 11)] == expected
     assert states.next_inquiry(0, "unknown") == states.next_inquiry(-5, "unknown") == 10
     assert states.next_inquiry(10**9, "unknown") == 21600
+
+
+def test_no_inquiry_while_asking_could_disturb():
+    assert states.next_inquiry(1, "pending", quiet=180) == 180
+    assert states.next_inquiry(1, "unknown", quiet=170.2) == 171
+    assert [states.next_inquiry(n, "unknown", quiet=-5) for n in (1, 2)] == [10, 30]
+    assert states.next_inquiry(1, "unknown", quiet=3) == 10
 
 
 @pytest.mark.parametrize(

@@ -446,3 +446,11 @@ def test_nothing_but_protocol_error(name, value):
     for function in (conclude, mismatches, attribute_duplicate):
         with contextlib.suppress(ProtocolError):
             function(request, said())
+
+
+def test_a_refusal_that_may_be_of_the_one_before_does_not_end_ours():
+    """The terminal never got ours: it tells of the refusal before it, unless it gives our reference back."""
+    for returned, found in (({}, UNSURE), ({"CF": "P-1"}, Verdict("failed", "not_completed"))):
+        answer = said(**{"CD": "3", "AC": None, "AE": "01", "AF": "07", **returned})
+        assert attribute_duplicate(OURS, answer, ours_was_last=True, refused_before=True) == found
+        assert attribute_duplicate(OURS, answer, ours_was_last=True).state == "failed"

@@ -97,6 +97,7 @@ def test_known():
         "last_authorisations": ("184116",),
         "other_references": ("P-1",),
         "ours_was_last": True,
+        "refused_before": False,
     }
 
 
@@ -108,3 +109,13 @@ def test_the_money_of_the_one_before():
     request = debit(200, "EUR", private="P-2")
     assert attribute_duplicate(request, answer, **known(OURS, [earlier], NOW)).state == "unknown"
     assert attribute_duplicate(request, answer, **known(OURS, [BEFORE], NOW)).state == "approved"
+
+
+def test_refused_before():
+    """A terminal that never got ours tells of the refusal before it."""
+    refused = dataclasses.replace(BEFORE, state="declined", authorisation="")
+    assert [known(OURS, others, NOW)["refused_before"] for others in ([], [BEFORE], [refused])] == [
+        False,
+        False,
+        True,
+    ]

@@ -281,6 +281,32 @@ def test_a_name_server_that_does_not_answer(monkeypatch):
     assert seconds < 1
 
 
+def test_dead_names_hold_few_threads_and_each_is_looked_up_once(monkeypatch):
+    """A resolver that hangs: whoever asks gives up in time, and few threads wait for it."""
+    release, asked = threading.Event(), []
+
+    def getaddrinfo(host, port, **_options):
+        asked.append(host)
+        release.wait(20)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+
+    monkeypatch.setattr(link.socket, "getaddrinfo", getaddrinfo)
+    names = [f"dead-{number % 9}" for number in range(27)]
+
+    def look(name):
+        with pytest.raises(TimeoutError):
+            link._resolved(name, 1, 0.3)
+
+    threads = [threading.Thread(target=look, args=(name,)) for name in names]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert 0 < len(asked) == len(set(asked)) <= link.MOST_LOOKUPS
+    release.set()
+    assert link._resolved("alive", 1, 5)
+
+
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "a..b", "x" * 300])
 def test_a_name_that_cannot_be_resolved(host):
     exchange, _seconds = ask(9, host=host, connect_seconds=0.5)

@@ -15,6 +15,8 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
+import urllib.request
 
 import pytest
 
@@ -1030,6 +1032,34 @@ def test_control_plays_the_customer_and_the_network(steered):
     assert talk(first, ask())["AE"] == "10"
     assert control(port, "/reset", {}) == (200, {"done": True})
     assert not first.debits
+
+
+def test_page_has_the_keys_of_a_person(steered):
+    """A person reads what the terminal wants and presses its keys; a form of another site does nothing."""
+    base, first = f"http://127.0.0.1:{steered.control_port}/", steered.terminals[0]
+    french = urllib.request.Request(base, headers={"Accept-Language": "fr-FR"})
+    with urllib.request.urlopen(french, timeout=5) as answer:
+        page = answer.read().decode()
+    assert "Aucune demande" in page and page.count("<section") == 2 and 'id="red-1"' not in page
+
+    def press(action, **headers):
+        form = urllib.request.Request(base, f"terminal=1&action={action}".encode(), headers)
+        with urllib.request.urlopen(form, timeout=5) as answer:
+            return answer.read().decode()
+
+    assert "Forget everything" in press("person")
+    with Till(first, ask()) as till:
+        until(lambda: first.waiting)
+        page = press("declined")  # of the next one
+        assert "Asks for a card" in page and 'id="red-1"' in page
+        press("red")
+        assert verdict(dict(fields_of(till.receive()))) == ("01", "11")
+    assert verdict(talk(first, ask())) == ("01", "04")
+    with pytest.raises(urllib.error.HTTPError, match="400"):
+        press("unplug", Origin="http://elsewhere.example")
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        press("explode")
+    assert first.state()["plugged"]
 
 
 @pytest.mark.parametrize(

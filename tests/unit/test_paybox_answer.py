@@ -162,7 +162,8 @@ def test_question_with_hmac(kind):
     assert pairs[-1] == ("HMAC", sign_request(pairs[:-1], KEY)) and pairs[-2] == ("HASH", "SHA512")
     found = dict(pairs)
     assert (found["TYPE"], found["NUMQUESTION"]) == (direct.TYPES[kind], "0000000042")
-    assert (found["NUMAPPEL"], found["NUMTRANS"]) == ("0030310733", "0013957441")
+    numbers = (found.get("NUMAPPEL"), found.get("NUMTRANS"))
+    assert numbers == ((None, None) if kind == "existence" else ("0030310733", "0013957441"))
     assert ("MONTANT" in found) is (kind != "inquiry") and "CLE" not in found
 
 
@@ -298,12 +299,48 @@ def test_conclusions(values, state, reason):
         ("Capturé", "captured"),
         ("Crédit", "credited"),
         ("Refusé", "refused"),
+        ("CapturÃ©", "captured"),
+        ("Captur%C3%A9", "captured"),
+        ("Captur&eacute;", "captured"),
+        ("CAPTURE ", "captured"),
+        ("Télécollecté", "captured"),
+        ("TÃ©lÃ©collectÃ©", "captured"),
+        ("CrÃ©dit", "credited"),
+        ("Non capturé", ""),
+        ("Capture refusée", ""),
+        ("Autorisation expirée", ""),
         ("Autre", ""),
         ("", ""),
     ],
 )
 def test_status_words(status, word):
     assert direct.status_of(reply(status=status)) == word
+
+
+def test_remitted_says_captured_where_no_word_says_otherwise():
+    assert direct.status_of(reply(remittance="509625890")) == "captured"
+    assert direct.status_of(reply(remittance="509625890", status="?")) == ""
+    assert direct.status_of(reply(remittance="0000000000")) == ""
+
+
+@pytest.mark.parametrize(
+    ("values", "what"),
+    [
+        ({"call": "0030310733"}, "found"),
+        ({"call": "0000000000"}, ""),
+        ({"call": "0030310733", "amount": 999}, ""),
+        ({"call": "0030310733", "rank": "1"}, ""),
+        ({"code": "00018", "transaction": ""}, "none"),
+        ({"code": "00018", "site": "1999887"}, ""),
+        ({"code": "00015"}, ""),
+        ({"code": "00009"}, "unasked"),
+        ({"code": "00098"}, ""),
+        ({"code": "00006"}, ""),
+    ],
+)
+def test_only_one_answer_says_that_nothing_was_paid(values, what):
+    """Everything else, an error or an answer about something else, leaves the page open."""
+    assert direct.conclude_existence(MERCHANT, question("existence"), reply(**values)) == what
 
 
 @pytest.mark.parametrize(

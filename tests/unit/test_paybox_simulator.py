@@ -14,7 +14,7 @@ from paybox.answer import read
 from paybox.buyer import Buyer
 from paybox.page import SIGNATURE, Addresses, Merchant, Options, Payment, form
 from paybox.platform import is_available
-from paybox.signature import signed_part
+from paybox.signature import is_worthless, signed_part
 
 ADDON = Path(__file__).resolve().parents[2] / "payment_paybox"
 SPEC = importlib.util.spec_from_file_location("paybox_simulator", ADDON / "tests" / "simulator.py")
@@ -214,3 +214,10 @@ def test_faults_of_ppps(sim):
 def test_settings_are_checked(sim):
     with pytest.raises(ValueError):
         sim.set(speed=3)
+
+
+def test_its_keys_are_known_as_worthless(sim):
+    """The provider refuses them in production; a key of one's own is none of them."""
+    assert all(is_worthless(key.pem.encode()) for key in sim.keys.values())
+    assert not is_worthless(simulator.make_key("another word").pem.encode())
+    assert not is_worthless(b"no key")

@@ -1,5 +1,6 @@
 """`./dev readme`: what is made from the fragments, when it is out of date, and that ours is not."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -91,6 +92,17 @@ def test_pages_load_nothing_from_elsewhere():
     for page in pages:
         text = page.read_text(encoding="utf-8")
         assert not [word for word in ("src=", "<link", "<script", "@import", "url(") if word in text]
+
+
+def test_relative_links_of_the_pages_lead_somewhere():
+    """They were those of README.md, which lies two folders higher."""
+    found = 0
+    for page in ROOT.glob("*/static/description/index.html"):
+        for link in re.findall(r'href="([^"#]*)', page.read_text(encoding="utf-8")):
+            if link and "://" not in link and not link.startswith("mailto:"):
+                found += 1
+                assert (page.parent / link).exists(), (page, link)
+    assert found > 20
 
 
 def test_command():

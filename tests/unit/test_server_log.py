@@ -41,3 +41,9 @@ def test_all_else_stays(text):
 def test_arguments_that_are_no_text():
     """Odoo puts times and counts there."""
     assert said("%s %d %.3f", "/payment/x?a", 3, 0.5) == "/payment/x?*** 3 0.500"
+
+
+def test_card_number_in_an_address():
+    """Whatever address it is, encoded or not."""
+    assert said("GET %s HTTP/1.1", "/web?card=4111111111111111") == "GET /web?card=411111******1111 HTTP/1.1"
+    assert "4111%2011" not in said("%s", "/shop?q=4111%201111%201111%201111")

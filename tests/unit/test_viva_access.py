@@ -183,6 +183,7 @@ def test_webhook_key():
     [
         (401, b"", "merchant_credentials", True),
         (403, b"", "merchant_credentials", True),
+        (403, b"<html>Request blocked</html>", "access_blocked", False),
         (404, raw({"Key": KEY}), "service_error", False),
         (500, b"", "service_error", False),
         (None, b"", "no_answer", False),

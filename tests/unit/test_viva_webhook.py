@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from viva import verdict, webhook, words
 from viva.errors import ProtocolError
 from viva.verdict import Asked, Mismatch, Verdict
-from viva.webhook import Event, parse_webhook
+from viva.webhook import Event, dump, load, parse_webhook
 
 ID = "8a94263e-397a-4fed-801b-81c0fb1fb3d7"
 PAYMENT = "9e30ea9c-b478-4a04-8e2b-a49a40172dac"
@@ -400,3 +400,42 @@ def test_amount_is_exact():
         ).amount
         == 870
     )
+
+
+# -- what is kept of a message
+
+
+@pytest.mark.parametrize("kind", [1796, 1797, 1798, 1802, 1803])
+def test_what_is_kept_reads_the_same_and_names_nobody(kind):
+    data = {
+        "MerchantTrns": "anna@example.com",
+        "TransactionId": "t-1",
+        "ParentId": "t-0",
+        "Amount": "much",
+        "CurrencyCode": "978",
+        "SessionId": "S1",
+        "Success": True,
+        "Email": "anna@example.com",
+        "FullName": "Anna",
+        "CardToken": "token-1",
+        "CardNumber": "4111111111111111",
+        "PrimaryAccountNumberMasked": "411111******1111",
+    }
+    event = parse_webhook({"EventTypeId": kind, "MessageId": "m", "EventData": data})
+    kept = dump(event)
+    for personal in ("anna", "Anna", "token-1", "4111"):
+        assert personal not in kept
+    assert load(kept) == replace(event, reference="", masked_pan="")
+
+
+def test_what_is_kept_of_nothing():
+    event = parse_webhook({})
+    assert load(dump(event)) == event
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{}", "[]", '{"kind": "payment"}', '{"kind": "", "key": "", "other": 1}']
+)
+def test_no_event_that_was_kept(text):
+    with pytest.raises(ProtocolError):
+        load(text)
