@@ -69,7 +69,7 @@ def _database(context, fresh):
     return name
 
 
-def start_simulators(context, started, known=None, arguments=None):
+def start_simulators(context, started, known=None, arguments=None, suffix=""):
     """Start the simulators of all addons; returns {addon: facts}.
 
     started: list that the Simulators are put into. known: facts of an earlier run, whose ports and keys are
@@ -80,7 +80,7 @@ def start_simulators(context, started, known=None, arguments=None):
         port = facts.get("port")
         words = (arguments or {}).get(addon, ())
         simulator = servers.Simulator(
-            context, addon, port if port and odoo.port_is_free(port) else None, words
+            context, addon, port if port and odoo.port_is_free(port) else None, words, suffix
         )
         simulator.api_key = facts.get("api_key") or simulator.api_key
         with step(f"starting the simulator of {addon}"):
@@ -137,7 +137,7 @@ def _suggestions(context):
     if "paypercloud_servipay_pos" in context.addons():
         tries.append("as cashier: Point of Sale > Comptoir, sell a cake, pay with one of the cards")
         tries.append(
-            "in a second tab pay with the same card meanwhile; reload the page in the middle; cancel"
+            "as manager, in another browser, pay with the same card meanwhile; reload in the middle; cancel"
         )
     if "payment_paybox" in context.addons():
         tries.append("log in as portal: open the invoice, pay it with Paybox on the simulator's page")

@@ -75,7 +75,9 @@ def compose(addon: Path) -> tuple[str, str]:
 def outputs(addon: Path, convert: Callable[[str], str] = to_html) -> dict[Path, str]:
     """Return {path: text} of what is made for an addon; convert turns Markdown into HTML."""
     title, text = compose(addon)
-    page = PAGE.format(title=html.escape(title), body=convert(text))
+    # the page lies two folders deeper than README.md
+    body = convert(text).replace('href="../', 'href="../../../')
+    page = PAGE.format(title=html.escape(title), body=body)
     return {addon / "README.md": f"{NOTE}\n\n{text}", addon / "static/description/index.html": page}
 
 

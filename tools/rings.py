@@ -15,6 +15,10 @@ FOR_ADDONS = ("unit", "addons", "tours")
 ALL = (*DEFAULT, "security", "faults")
 BESIDE = "unit"  # needs neither a database nor a browser, and shares a machine with a ring that does
 TOUR_TAG = "servipay_tour"
+TILL_ADDON = "paypercloud_servipay_pos"
+# Odoo's own unit tests of its till: since 19.0 the till's bundle, ours in it, is part of theirs
+ODOO_TILL_TESTS = "WebSuite.test_unit_desktop"
+ODOO_TILL_SERIES = ("19.0",)
 PYTEST_NOTHING_COLLECTED = 5
 MOST_LINES = 80  # of one problem on the screen
 
@@ -127,21 +131,40 @@ def addons_ring(context, addons, expression):
 
 
 def tours_ring(context, addons, expression):
-    """Run the addons' own browser tours on a copy of the suite's template."""
+    """Run the addons' own browser tours, and Odoo's unit tests of its till with ours installed."""
     chosen = addons or context.addons()
+    outcome = Outcome()
+    if expression != ODOO_TILL_TESTS:
+        outcome.add(_own_tours(context, chosen, expression))
+    if TILL_ADDON in chosen and expression in (None, ODOO_TILL_TESTS) and context.series in ODOO_TILL_SERIES:
+        outcome.add(_odoo_till_tests(context))
+    return outcome
+
+
+def _own_tours(context, chosen, expression):
     if not _mentioned(context, chosen, TOUR_TAG):
         return _nothing(f"no test is tagged {TOUR_TAG}")
-    browser.ensure(context.state)
-    name = context.clone(template.suite(context), "tours")
     tags = ",".join(f"{TOUR_TAG}/{tag.removeprefix('/')}" for tag in _tags(chosen, expression).split(","))
-    try:
-        with step(f"running the tours of {', '.join(chosen)}") as running:
-            code, log = odoo.run(
-                context, name, "tours", "--test-tags", tags, "--stop-after-init", step=running
-            )
-    finally:
-        context.drop(name)
+    with step(f"running the tours of {', '.join(chosen)}") as running:
+        code, log = _in_browser(context, "tours", tags, running)
     return _odoo_outcome(context, log, code, context.logs / "tours.log", [], expression)
+
+
+def _odoo_till_tests(context):
+    """Run the unit tests that Odoo has for its own till with ours installed: who installs ours keeps them."""
+    with step("running Odoo's own unit tests of the point of sale, ours installed") as running:
+        code, log = _in_browser(context, "odoo-till", f"/web:{ODOO_TILL_TESTS}[@point_of_sale]", running)
+    return _odoo_outcome(context, log, code, context.logs / "odoo-till.log", ["web"], None)
+
+
+def _in_browser(context, name, tags, running):
+    """Run tests that open a browser on a copy of the suite's template; returns (exit code, log)."""
+    browser.ensure(context.state)
+    database = context.clone(template.suite(context), name)
+    try:
+        return odoo.run(context, database, name, "--test-tags", tags, "--stop-after-init", step=running)
+    finally:
+        context.drop(database)
 
 
 def _tags(addons, expression):

@@ -77,7 +77,8 @@ class RunningSuite:
 
     workers: 0 threaded, else prefork behind the proxy. cron_threads: scheduled jobs run when it is not 0.
     simulator_arguments: {addon: more words of its simulator's command line}. nodes: prefork servers on this
-    one database and one data directory, behind one address; server is the first of them.
+    one database and one data directory, behind one address; server is the first of them. neighbours: beside
+    Odoo's modules that many shops have too (template.NEIGHBOURS).
     """
 
     def __init__(
@@ -88,10 +89,12 @@ class RunningSuite:
         cron_threads=0,
         simulator_arguments=None,
         nodes=1,
+        neighbours=False,
         **configuration,
     ):
         self.context, self.purpose, self.simulator_arguments = context, purpose, simulator_arguments
         self.options = {"workers": workers, "cron_threads": cron_threads, **configuration}
+        self.neighbours = neighbours
         self.database, self.server, self.front = None, None, None
         self.nodes, self._node_count = [], nodes
         self.simulators = {}
@@ -106,9 +109,13 @@ class RunningSuite:
     def start(self):
         """Make the database and start everything. Returns itself."""
         try:
-            self.database = self.context.clone(template.suite(self.context), self.purpose)
+            source = template.suite(self.context, neighbours=self.neighbours)
+            self.database = self.context.clone(source, self.purpose)
             self.simulators = demo.start_simulators(
-                self.context, self._started, arguments=self.simulator_arguments
+                self.context,
+                self._started,
+                arguments=self.simulator_arguments,
+                suffix="-neighbours" if self.neighbours else "",
             )
             demo.fill(self.context, self.database, self.simulators)
             self._start_nodes()

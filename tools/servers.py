@@ -159,8 +159,10 @@ class Front:
 class Simulator:
     """An addon's simulator (architecture 8), run as a program with the series' Python."""
 
-    def __init__(self, context, addon, port=None, arguments=()):
+    def __init__(self, context, addon, port=None, arguments=(), suffix=""):
+        """suffix: of its name, where a second one of the addon runs at the same time."""
         self.context, self.addon = context, addon
+        self.name = f"simulator-{addon}{suffix}"
         self.port = port or odoo.free_port()
         self.api_key = secrets.token_hex(16) if addon == "paypercloud_servipay" else ""
         self.arguments = list(arguments)
@@ -190,9 +192,9 @@ class Simulator:
             *key,
             *self.arguments,
         ]
-        log = self.context.logs / f"simulator-{self.addon}.log"
+        log = self.context.logs / f"{self.name}.log"
         log.unlink(missing_ok=True)
-        self.process = processes.Process(f"simulator-{self.addon}", command, log, self.context.state)
+        self.process = processes.Process(self.name, command, log, self.context.state)
         try:
             wait_until(self._ready, 30, f"The simulator of {self.addon}", self.process)
         except BaseException:
@@ -207,9 +209,8 @@ class Simulator:
         if not ports:
             return self.facts["url"]
         terminals = ", ".join(f"{odoo.HOST}:{port}" for port in ports)
-        return (
-            f"terminals at {terminals}; a person at them is played at {odoo.HOST}:{self.announced['control']}"
-        )
+        page = f"http://{odoo.HOST}:{self.announced['control']}"
+        return f"{page} has the keys of its terminals, which are at {terminals}"
 
     @property
     def announced(self):

@@ -7,6 +7,9 @@ filestore):
   copy;
 * suite: core plus the addons of this clone, keyed by their files; tours, the browser ring, faults,
   benchmarks, the demo and the export of translations start from a copy.
+
+Both exist a second time with Odoo's modules that a shop often has beside ours (`neighbours`), made only when
+a test asks for them: `RunningSuite(context, neighbours=True)`.
 """
 
 from pathlib import Path
@@ -15,24 +18,47 @@ from . import cache, database, odoo
 from .report import say, step
 
 # All that the suite's addons build on (architecture 1): online payment of invoices, and the point of sale.
-MODULES = ("account_payment", "point_of_sale")
+# `base_install_request` is installed by itself wherever Odoo may do so; it lets people who are no
+# administrators read the list of modules, without which the point of sale's dashboard does not open.
+MODULES = ("account_payment", "point_of_sale", "base_install_request")
+# What a shop often has beside the suite and what the suite has to live with; bridges between these are
+# named too, as 19.0 is told to install nothing by itself. A series without one of them does without.
+NEIGHBOURS = (
+    *("sale", "sale_stock", "pos_sale", "pos_loyalty", "pos_discount"),
+    *("pos_restaurant", "pos_hr", "pos_hr_restaurant"),
+    *("pos_online_payment", "pos_self_order", "pos_online_payment_self_order", "pos_self_order_sale"),
+)
 LANGUAGES = "fr_FR"
 RECIPE = 1  # raise it when the same modules are prepared in another way
 SCRIPTS = Path(__file__).with_name("scripts")
 KEEP = 2  # templates of one level and series that are kept
 
 
-def core(context):
-    """Return the name of the core template database, made when missing."""
-    key = cache.key_of(context.source.key, MODULES, LANGUAGES, RECIPE)
-    return _template(context, "core", key, _make_core)
+def core(context, neighbours=False):
+    """Return the name of the core template database, made when missing.
+
+    neighbours: True for the one that holds NEIGHBOURS too.
+    """
+    modules = MODULES + (_neighbours(context) if neighbours else ())
+    key = cache.key_of(context.source.key, modules, LANGUAGES, RECIPE)
+    level = "core_neighbours" if neighbours else "core"
+    return _template(context, level, key, lambda name, context: _make_core(name, context, modules))
 
 
-def suite(context):
-    """Return the name of the template database with the suite's addons installed, made when missing."""
-    base = core(context)
+def suite(context, neighbours=False):
+    """Return the name of the template database with the suite's addons installed, made when missing.
+
+    neighbours: True for the one in which NEIGHBOURS were installed before them.
+    """
+    base = core(context, neighbours)
     key = cache.key_of(base, context.addons_key())
-    return _template(context, "suite", key, lambda name, context: _make_suite(name, context, base))
+    level = "suite_neighbours" if neighbours else "suite"
+    return _template(context, level, key, lambda name, context: _make_suite(name, context, base))
+
+
+def _neighbours(context):
+    """Return those of NEIGHBOURS that Odoo's source of the series has."""
+    return tuple(name for name in NEIGHBOURS if odoo.core_addon(context, name))
 
 
 def _template(context, level, key, make):
@@ -65,11 +91,11 @@ def _drop_older(context, family, name):
         lock.close()
 
 
-def _make_core(name, context):
+def _make_core(name, context, modules):
     cache.need_space(context.data_dir, 2, "the template database")
     context.database.sql(f'CREATE DATABASE "{name}" TEMPLATE template0')
-    with step(f"preparing a database of Odoo {context.series} ({', '.join(MODULES)})") as running:
-        odoo.install(context, name, MODULES, "template", step=running)
+    with step(f"preparing a database of Odoo {context.series} ({', '.join(modules)})") as running:
+        odoo.install(context, name, modules, "template", step=running)
     with step(f"loading the language {LANGUAGES}"):
         odoo.shell(context, name, SCRIPTS / "language.py", "language", SERVIPAY_LANGUAGES=LANGUAGES)
     _make_bundles(context, name)
