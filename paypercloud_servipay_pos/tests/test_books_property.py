@@ -1,7 +1,7 @@
 """Whatever is done at tills and in the back office: orders equal terminals, or a named person was told.
 
 Random sequences against the simulator, whose books share no code with Odoo's. SERVIPAY_BOOKS_RUNS says how
-many (50), SERVIPAY_BOOKS_SEED repeats a run.
+many (50), SERVIPAY_BOOKS_SEED which ("random": any); without it the same code gives the same result.
 """
 
 import logging
@@ -118,6 +118,7 @@ class TillMachine(RuleBasedStateMachine):
         """Cancel, delete or empty an order."""
         order = self._order(pick).with_user(self.case.pos_manager)
         self.case.attempt(lambda: getattr(self.case, f"order_{how}")(order))
+        self._forget_deleted()
 
     @precondition(lambda self: len(self.orders) > 1)
     @rule(pick=PICK, other=PICK)
@@ -126,6 +127,7 @@ class TillMachine(RuleBasedStateMachine):
         source, target = self._order(pick), self._order(other)
         if source != target:
             self.case.attempt(lambda: self.case.merge(source, target))
+            self._forget_deleted()
 
     # -- money that goes back
 
@@ -193,6 +195,9 @@ class TillMachine(RuleBasedStateMachine):
     def _order(self, pick):
         return self.orders[pick % len(self.orders)]
 
+    def _forget_deleted(self):
+        self.orders = [order for order in self.orders if order.exists()]
+
     def _saved(self, save):
         order = self.case.attempt(save)
         if order:
@@ -205,7 +210,8 @@ class TestBooksProperty(BooksCase):
 
     def test_books_equal_terminals_or_a_named_person_was_told(self):
         """At every rest the difference is 0.00, or somebody was told of that very operation or payment."""
-        number = int(os.environ.get("SERVIPAY_BOOKS_SEED") or random.SystemRandom().randrange(10**6))
+        wanted = os.environ.get("SERVIPAY_BOOKS_SEED") or "191919"
+        number = random.SystemRandom().randrange(10**6) if wanted == "random" else int(wanted)
         runs = int(os.environ.get("SERVIPAY_BOOKS_RUNS") or 50)
         machine = hypothesis.seed(number)(type("Machine", (TillMachine,), {"case": self}))
         settings = hypothesis.settings(
