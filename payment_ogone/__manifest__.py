@@ -2,7 +2,7 @@
     "name": "Payment: Ogone",
     "summary": "Online payment of invoices through Ogone (Ingenico ePayments, Worldline's legacy platform)",
     # above core's own 2.0, so that a database of 17.0 is migrated
-    "version": "3.0.0",
+    "version": "3.1.0",
     "category": "Accounting/Payment Providers",
     "license": "LGPL-3",
     "author": "Servipay payment suite developers",

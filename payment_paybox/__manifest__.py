@@ -1,7 +1,7 @@
 {
     "name": "Payment: Paybox",
     "summary": "Online card payment of invoices through Paybox (Verifone) and Up2Pay e-Transactions",
-    "version": "1.0.0",
+    "version": "1.1.0",
     "category": "Accounting/Payment Providers",
     "license": "LGPL-3",
     "author": "Servipay payment suite developers",

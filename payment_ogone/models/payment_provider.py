@@ -108,6 +108,13 @@ class PaymentProvider(models.Model):
         help="The platform reports some payments as being processed (91) before it reports them as paid (9). "
         "At your own risk: a payment that is refused later was then booked.",
     )
+    ogone_confirm = fields.Boolean(
+        "Confirm payments by DirectLink",
+        default=True,
+        help="Before a reported payment is booked, DirectLink is asked for it on the side, test or "
+        "production, that is set here: a signature does not tell the two apart when both have the same "
+        "passphrase. Only switch it off when your account has no DirectLink.",
+    )
     ogone_layout = fields.Selection(
         [("0", "Grouped"), ("1", "Grouped, without names"), ("2", "One list")], "List of means of payment"
     )
@@ -168,6 +175,18 @@ class PaymentProvider(models.Model):
                         "One of the SHA passphrases is the simulator's. Everybody can sign with it: payments "
                         "that nobody made would be booked as paid. Enter your own before the provider is "
                         "enabled."
+                    )
+                )
+
+    @api.constrains("code", "state", "ogone_confirm", "ogone_password_sealed")
+    def _check_ogone_confirm(self):
+        for provider in self.filtered(lambda one: one.code == "ogone" and one.state != "disabled"):
+            if provider.ogone_confirm and not provider.sudo().ogone_password_sealed:
+                raise ValidationError(
+                    _(
+                        "Enter the password of the API user: without it no reported payment can be "
+                        "confirmed. An account without DirectLink needs “Confirm payments by DirectLink” "
+                        "switched off."
                     )
                 )
 

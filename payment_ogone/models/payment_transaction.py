@@ -3,6 +3,8 @@ import uuid
 from odoo import _, api, fields, models
 from odoo.exceptions import ValidationError
 
+from odoo.addons.paypercloud_servipay.models.online_report import CONFIRMING
+
 from ..ogone import direct
 from ..ogone import order as orders
 from ..ogone import page as pages
@@ -209,6 +211,8 @@ class PaymentTransaction(models.Model):
         verdict, finding = operation._ogone_weigh(feedback)
         if verdict == "nothing":
             return self._ogone_keep_card(operation, feedback)
+        if verdict == "later":
+            operation._refuse_meanwhile()
         if verdict in ("paid_twice", "moved_outside"):
             self._servipay_alert(verdict, detail=operation._ogone_detail(feedback), key=feedback.key)
             return True
@@ -216,7 +220,8 @@ class PaymentTransaction(models.Model):
             operation._apply(finding)  # the framework's check would compare with the amount that was decided
             return True
         data = {"reference": self.reference, "feedback": feedback, "operation": operation, "finding": finding}
-        late = finding.state == "approved" and (self.state == "cancel" or operation.reason == "page_left")
+        if finding.state == "approved" or finding.reason == CONFIRMING:
+            operation._note_late()
         self._process("ogone", data)
         if finding.mismatches and operation.state != "unknown":
             # the framework's check ended it before the operation heard of it
@@ -224,8 +229,6 @@ class PaymentTransaction(models.Model):
         if operation.state == "pending" and self.state != "pending":
             # it was pending before, while the customer was on the page: no move that could be followed
             self._servipay_follow_page(operation, "pending")
-        if late and operation.state == "approved":
-            self._servipay_alert("late_success")
         return True
 
     def _servipay_follow_page(self, operation, state):

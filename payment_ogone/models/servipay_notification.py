@@ -122,6 +122,10 @@ class ServipayNotification(models.Model):
                 _("This message is about an order of another account than the one that signed it.")
             )
 
+    def _ogone_follow_notification(self):
+        """Ask about what was reported as paid."""
+        self.operation_id._confirm_soon()
+
     def _ogone_tell_orphan(self, feedback):
         """A payment of something that Odoo does not know: nothing is booked, every company is told."""
         if status.state_of(feedback.status, "purchase") not in ("approved", "pending", "unknown"):

@@ -7,6 +7,7 @@ from odoo.http import request
 from odoo.addons.paypercloud_servipay.api.finding import NOT_PAID, Finding
 from odoo.addons.paypercloud_servipay.api.outcome import Mismatch
 from odoo.addons.paypercloud_servipay.models.online_operation import OnlineOperation
+from odoo.addons.paypercloud_servipay.models.online_report import CONFIRM_RHYTHM, UNASKED, UNCONFIRMED
 from odoo.addons.paypercloud_servipay.models.servipay_gone import leave
 
 from ..ogone import direct, status
@@ -132,12 +133,13 @@ class ServipayOperation(OnlineOperation):
     def _ogone_weigh(self, feedback):
         """Return (what to do with a message about this payment, its Finding).
 
-        "take", "nothing", "paid_twice" or "moved_outside". Messages come late, twice and in any order, about
-        several attempts."""
+        "take", "nothing", "paid_twice", "moved_outside", or "later": when it is known what another one is
+        worth. Messages come late, twice and in any order, about several attempts."""
         verdict = self._ogone_conclude(feedback)
         other = bool(self.external_ref and feedback.payid and self.external_ref != feedback.payid)
         if self.decided and not other and verdict.state:
-            return "take", finding_of(verdict, feedback)  # it says something about what a person decided
+            # it says something about what a person decided
+            return "take", self._to_be_confirmed(finding_of(verdict, feedback))
         if self.state in ("approved", "reversed"):
             if other:
                 return ("paid_twice" if verdict.state in ("approved", "unknown") else "nothing"), None
@@ -148,12 +150,15 @@ class ServipayOperation(OnlineOperation):
             return ("moved_outside" if undone else "nothing"), None
         if verdict.state is None:
             return "nothing", None
+        beside = self._weigh_beside_report(other and verdict.state in ("approved", "unknown"))
+        if beside:
+            return beside, None
         refused = self.state in ("declined", "cancelled", "failed")
         if other and not refused and verdict.state in ("declined", "cancelled", "failed", "pending"):
             return "nothing", None  # another attempt's end says nothing about one that is still open
         if not other and not status.may_replace(self.raw_state or "", feedback.status):
             return "nothing", None
-        return "take", finding_of(verdict, feedback)
+        return "take", self._to_be_confirmed(finding_of(verdict, feedback))
 
     def _ogone_detail(self, feedback):
         amount = "?" if feedback.amount is None else f"{feedback.amount} {feedback.currency}".strip()
@@ -169,6 +174,8 @@ class ServipayOperation(OnlineOperation):
 
     def _ogone_rhythm(self):
         """Return when to ask about what is in flight: rarely, as the platform reports by itself."""
+        if self._is_reported():
+            return CONFIRM_RHYTHM
         if self._ogone_is_charge():
             return CHARGE_RHYTHM
         first = PAGE_SECONDS + 60 if not self.original_id else int(LONG_AGO.total_seconds())
@@ -193,7 +200,7 @@ class ServipayOperation(OnlineOperation):
 
     def _ogone_subject(self):
         """Return what an inquiry is about: a message that comes meanwhile makes its answer worthless."""
-        return self.external_ref, self.raw_state
+        return self.external_ref, self.raw_state, self.reported_ref
 
     # ------------------------------------------------------------------
     # Inquiries
@@ -203,11 +210,13 @@ class ServipayOperation(OnlineOperation):
         if self.reason == "mismatch":
             return Finding(None)  # what differs is for a person to look into
         client, asked = self._ogone_client(), self._ogone_asked()
-        payid, about = self._ogone_payid(), self._ogone_subject()
+        about, reported = self._ogone_subject(), self._is_reported()
+        # a number that the platform does not know is not the one of our order, which may be paid all the same
+        payid = "" if reported and self.reason == UNCONFIRMED else self._ogone_payid()
         left, movement = self._is_page_over() and self._page_left(), bool(self.original_id)
         options = {
             "sole": self._ogone_is_sole(),
-            "long_ago": self._is_long_ago(LONG_AGO),
+            "long_ago": not reported and self._is_long_ago(LONG_AGO),
             "paid_at_91": self._document().provider_id.sudo().ogone_paid_at_91,
         }
 
@@ -217,10 +226,12 @@ class ServipayOperation(OnlineOperation):
                 lambda account: direct.query(account, payid, "" if payid else asked.order, asked.payidsub),
             )
             if reply.failure:
-                return Finding(None, "", reply.failure.detail, about=about)
+                return Finding(None, UNASKED if reported else "", reply.failure.detail, about=about)
             verdict = direct.conclude_query(asked, reply.status, reply.body, **options)
             if left and verdict.reason in NOTHING_BEGUN:
                 return replace(left, detail=_said(verdict.answer), latency=reply.latency, about=about)
+            if reported and verdict.state in (None, "pending", "unknown"):
+                return replace(_no_confirmation(verdict), latency=reply.latency, about=about)
             return finding_of(verdict, verdict.answer, movement, reply.latency, about)
 
         return run
@@ -332,6 +343,13 @@ def finding_of(verdict, answer, movement=False, latency=None, about=None):
     values = {**facts, **_dates(state, reason)}
     denied = state == "failed" and verdict.reason in DENIALS
     return Finding(state, reason, _said(answer), values, differences, latency, not movement, denied, about)
+
+
+def _no_confirmation(verdict):
+    """Return the Finding of an answer that does not call paid what a message reported as paid."""
+    said = "; ".join(f"{name}: {asked} / {got}" for name, asked, got in verdict.mismatches)
+    heard = verdict.mismatches or verdict.state or verdict.reason in NOTHING_BEGUN
+    return Finding(None, UNCONFIRMED if heard else UNASKED, said or _said(verdict.answer))
 
 
 def _facts(verdict, answer, movement):

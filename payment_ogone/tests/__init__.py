@@ -5,4 +5,5 @@ from . import test_feedback
 from . import test_page
 from . import test_provider
 from . import test_recovery
+from . import test_report
 from . import test_token

@@ -142,8 +142,9 @@ class PaymentProvider(models.Model):
     )
     paybox_addresses = fields.Char(
         "Expected IP addresses",
-        help="Of the platform's notifications, separated by commas. Others are only noted in the server "
-        "log: the platform's addresses change, and the signature decides.",
+        help="Of the platform's notifications, separated by commas. Messages from elsewhere are noted in the "
+        "server log, and refused where payments are not confirmed by inquiry: then nothing else tells the "
+        "platform's messages from those of other merchants.",
     )
 
     # ------------------------------------------------------------------
@@ -374,13 +375,13 @@ class PaymentProvider(models.Model):
         ]
         return [keys.PLATFORM, *own]
 
-    def _paybox_note_source(self, address):
-        """Note an unexpected sender; its address decides nothing."""
+    def _paybox_expects(self, address):
+        """Return whether messages are expected from this address; another one is noted in the server log."""
         expected = [part.strip() for part in (self.paybox_addresses or "").split(",") if part.strip()]
-        if expected and address not in expected:
-            _logger.warning(
-                "a signed message of Paybox came from another address than expected (%s)", address
-            )
+        if not expected or address in expected:
+            return True
+        _logger.warning("a message of Paybox came from another address than expected (%s)", address)
+        return False
 
     # ------------------------------------------------------------------
     # Business: speaking with the platform

@@ -1,7 +1,7 @@
 import re
 
 from odoo import _, api, fields, models
-from odoo.exceptions import UserError, ValidationError
+from odoo.exceptions import ValidationError
 
 from ..paybox import buyer
 from ..paybox import page as pages
@@ -157,8 +157,10 @@ class PaymentTransaction(models.Model):
             self.provider_reference = answer.transaction
         return payment_data["operation"]._apply(payment_data["finding"])
 
-    def _paybox_learn(self, answer):
+    def _paybox_learn(self, answer, hearsay=False):
         """Apply one signed answer; the row is locked. Tells whether it changed anything.
+
+        :param hearsay: it waits for the platform's own message, see ``_paybox_is_hearsay``
 
         A success is never downgraded and a refusal never final: the customer has three attempts on the
         page."""
@@ -173,7 +175,7 @@ class PaymentTransaction(models.Model):
         if verdict == "nothing":
             return False
         if verdict == "later":
-            raise UserError(_("Another message about this payment is being confirmed first."))
+            operation._refuse_meanwhile()
         if verdict in ("mismatch", "paid_twice"):
             self._servipay_alert(verdict, detail=operation._paybox_detail(answer), key=answer.transaction)
             return True
@@ -181,12 +183,12 @@ class PaymentTransaction(models.Model):
             operation._paybox_note_attempt(answer)
             self._servipay_follow_page(operation, operation.state)
             return True
-        if answer.outcome == "accepted" and (self.state == "cancel" or operation.reason == "page_left"):
-            operation.paybox_late = True
-        return self._paybox_take(operation, answer)
+        if answer.outcome == "accepted":
+            operation._note_late()
+        return self._paybox_take(operation, answer, hearsay)
 
-    def _paybox_take(self, operation, answer):
-        finding = operation._paybox_finding(answer)
+    def _paybox_take(self, operation, answer, hearsay):
+        finding = operation._paybox_finding(answer, hearsay)
         if operation.decided and operation.state == "approved":
             operation._apply(finding)  # the framework's check would compare with the amount that was decided
             return True
@@ -202,13 +204,10 @@ class PaymentTransaction(models.Model):
         return True
 
     def _servipay_follow_page(self, operation, state):
-        """Know the payment by the number that counts; tell once when what was given up counts after all."""
+        """Know the payment by the number that counts."""
         if state == "approved" and self.provider_code == "paybox" and operation.external_ref:
             self.provider_reference = operation.external_ref
-        result = super()._servipay_follow_page(operation, state)
-        if state == "approved" and operation.paybox_late:
-            self._servipay_alert("late_success")
-        return result
+        return super()._servipay_follow_page(operation, state)
 
 
 def _articles(record):

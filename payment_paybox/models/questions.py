@@ -6,14 +6,10 @@ from odoo import fields
 
 from odoo.addons.paypercloud_servipay.api.finding import Finding
 from odoo.addons.paypercloud_servipay.api.outcome import Mismatch
+from odoo.addons.paypercloud_servipay.models.online_report import UNASKED, UNCONFIRMED
 
 from ..paybox import codes, direct
 from .question_number import question_number
-
-# A payment that a message reports is one when the platform says so to this merchant too:
-CONFIRMING = "confirming"  # it is about to be asked
-UNASKED = "unasked"  # it could not be asked yet
-UNCONFIRMED = "unconfirmed"  # it said something else
 
 
 def same(number, other):
@@ -82,6 +78,9 @@ def ask_about_payment(client, claim, again=False):
     if reply.failure:
         return Finding(None, "", reply.failure.detail)
     verdict = direct.conclude_payment(client.merchant, reply.asked, reply.answer)
+    if verdict.reason == "ppps_not_found":
+        # whoever said that it waits for a bank: the platform knows nothing of it
+        return Finding("unknown", UNCONFIRMED, said(reply.answer), latency=reply.latency, denied=True)
     if verdict.state == "approved" and not claim.is_proved(client):
         return claim.no_proof("")
     words = said(reply.answer)

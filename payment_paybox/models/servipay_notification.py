@@ -5,6 +5,7 @@ from odoo import api, fields, models
 from odoo.addons.paypercloud_servipay.api.masking import get_logger
 from odoo.addons.paypercloud_servipay.models.lean import lean
 
+from ..controllers.main import RETURN
 from ..paybox import answer as answers
 from ..paybox.errors import ProtocolError
 from ..paybox.page import SIGNATURE
@@ -39,14 +40,11 @@ class ServipayNotification(models.Model):
         :param http_request: werkzeug's request, for its address and path
         :param at_once: see ``_receive``
         """
-        transaction = self._paybox_guess(query)
-        signed = self._paybox_signed(query, transaction)
         common = {"method": "GET", "path": http_request.path, "source": http_request.remote_addr}
-        if signed is None:
+        transaction, key, event = self._paybox_identify(query, common["path"], common["source"])
+        if not key:
             self._reject("paybox", query, transaction, raw_query=query, **common)
             return None
-        transaction.provider_id._paybox_note_source(common["source"])
-        key, event = _key_and_event(signed)
         common.update(company_id=transaction.company_id.id, event=event, raw_query=query)
         if not transaction:
             return self.browse(self._receive_orphan("paybox", key, at_once, **common))
@@ -54,8 +52,20 @@ class ServipayNotification(models.Model):
 
     def _paybox_verify_again(self):
         """Return the key of a message that one of today's keys signed, "" for any other."""
-        signed = self._paybox_signed(self.raw_query or "", self._paybox_guess(self.raw_query or ""))
-        return _key_and_event(signed)[0] if signed is not None else ""
+        return self._paybox_identify(self.raw_query or "", self.path or "", self.source)[1]
+
+    def _paybox_identify(self, query, path, source):
+        """Return (transaction, key, result) of a message; key "": it does not come from the platform.
+
+        Where nobody can be asked, what does not come from the platform's addresses is refused, and what a
+        browser brings is another message than the platform's own."""
+        transaction = self._paybox_guess(query)
+        signed, browser = self._paybox_signed(query, transaction), path.endswith(RETURN)
+        hearsay = self._paybox_is_hearsay(path, source, transaction)
+        if signed is None or (hearsay and not browser):
+            return transaction, "", ""
+        key, event = _key_and_event(signed)
+        return transaction, f"browser:{key}" if hearsay else key, event
 
     def _paybox_signed(self, query, transaction):
         """Return the part of a raw query that the platform signed, None when it did not."""
@@ -72,8 +82,17 @@ class ServipayNotification(models.Model):
         except ProtocolError:
             return transactions
         transaction = transactions._paybox_find(answer.reference)
-        transaction.provider_id.fetch(["paybox_public_keys", "paybox_addresses"])
+        transaction.provider_id.fetch(["paybox_public_keys", "paybox_addresses", "paybox_confirm"])
         return transaction
+
+    @api.model
+    def _paybox_is_hearsay(self, path, source, transaction):
+        """Return whether nothing but the signature vouches for a message, and nobody can be asked.
+
+        Other merchants can have any text signed, and anybody's browser can bring it."""
+        provider = transaction.provider_id
+        expected = not provider or provider._paybox_expects(source)
+        return bool(provider) and not provider.paybox_confirm and (path.endswith(RETURN) or not expected)
 
     # ------------------------------------------------------------------
     # Apply
@@ -92,7 +111,8 @@ class ServipayNotification(models.Model):
         transaction._servipay_lock()
         self.write({"company_id": transaction.company_id.id})
         self._paybox_remember(answer)
-        changed = transaction._paybox_learn(answer)
+        hearsay = self._paybox_is_hearsay(self.path or "", self.source, transaction)
+        changed = transaction._paybox_learn(answer, hearsay)
         self.operation_id = transaction._servipay_operation()
         return changed
 
@@ -107,7 +127,7 @@ class ServipayNotification(models.Model):
 
     def _paybox_follow_notification(self):
         """Ask about what was reported as paid."""
-        self.operation_id._paybox_confirm_soon()
+        self.operation_id._confirm_soon()
 
     def _paybox_tell_orphan(self, answer):
         """A payment of something that Odoo does not know: nothing is booked, every company is told."""

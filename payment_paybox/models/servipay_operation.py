@@ -5,16 +5,13 @@ from odoo import _, api, fields
 
 from odoo.addons.paypercloud_servipay.api.finding import Finding
 from odoo.addons.paypercloud_servipay.api.outcome import Mismatch
-from odoo.addons.paypercloud_servipay.models.conversation import Conversation, ask_soon
 from odoo.addons.paypercloud_servipay.models.online_operation import OnlineOperation
-from odoo.addons.paypercloud_servipay.models.own_transaction import after_commit
+from odoo.addons.paypercloud_servipay.models.online_report import CONFIRM_RHYTHM, UNCONFIRMED
 from odoo.addons.paypercloud_servipay.models.servipay_gone import leave
 
 from ..paybox import direct
 from .question_number import question_number
 from .questions import (
-    CONFIRMING,
-    UNCONFIRMED,
     Claim,
     ask_about_page,
     ask_about_payment,
@@ -28,11 +25,10 @@ from .questions import (
 PAGE_MARGIN = 900  # seconds after the page has closed: a bank's answer may be late
 INQUIRE_AFTER = timedelta(hours=6)  # a pending payment takes hours or days
 PENDING_FOR = timedelta(days=30)
+REPORT_WITHIN = timedelta(minutes=30)  # that the platform has for a message which a browser has brought
 LONG_AGO = timedelta(hours=1)  # after that a request is not on its way any more
 QUESTIONS = 3  # at most, in one step
 CANDIDATES = 8  # further numbers that were reported for one payment, asked about in one inquiry
-CONFIRM_AFTER = timedelta(minutes=1)  # by the job, should this process die
-CONFIRM_WITHIN = timedelta(days=1)  # then a person decides
 
 
 class ServipayOperation(OnlineOperation):
@@ -47,19 +43,12 @@ class ServipayOperation(OnlineOperation):
     paybox_guarantee = fields.Char(
         "Payment guarantee", readonly=True, copy=False, help="O: guaranteed by 3-D Secure."
     )
-    paybox_reported = fields.Char(
-        "Reported transaction",
-        readonly=True,
-        copy=False,
-        help="Number of the transaction that a signed message reported as paid; the platform confirms it.",
-    )
     paybox_contract = fields.Char(
         "Contract",
         readonly=True,
         copy=False,
         help="Platform and site, as they were when the page was opened: their numbers are unique.",
     )
-    paybox_late = fields.Boolean("Reported after it was given up", readonly=True, copy=False)
 
     # ------------------------------------------------------------------
     # The page: what an answer means for this payment
@@ -77,11 +66,9 @@ class ServipayOperation(OnlineOperation):
             return "take"  # it is what a person said before the platform did
         if self.state in ("approved", "reversed"):
             return "paid_twice" if outcome == "accepted" and other else "nothing"
-        reported = self.state in ("pending", "unknown") and self._paybox_is_reported()
-        if outcome == "accepted":
-            return "later" if reported and self.reason != UNCONFIRMED else "take"
-        if reported:
-            return "nothing"  # what was reported as paid is for the platform's answer to decide
+        beside = self._weigh_beside_report(outcome == "accepted")
+        if beside or outcome == "accepted":
+            return beside or "take"
         if self.state in ("pending", "unknown") and self.external_ref and other:
             return "nothing"  # a refusal of one attempt says nothing about another that is still open
         if self.state in ("declined", "cancelled", "failed") and outcome in ("refused", "cancelled"):
@@ -96,8 +83,8 @@ class ServipayOperation(OnlineOperation):
         live = self._document().provider_id.sudo().state != "test"  # nor for one that was switched off
         return live and not answer.authorisation.strip("Xx") and bool(answer.authorisation)
 
-    def _paybox_finding(self, answer):
-        """Return the Finding of an answer, compared with what was asked."""
+    def _paybox_finding(self, answer, hearsay=False):
+        """Return the Finding of an answer, compared with what was asked; hearsay waits to be reported."""
         states = {
             "accepted": "approved",
             "pending": "pending",
@@ -111,17 +98,11 @@ class ServipayOperation(OnlineOperation):
         facts = self._paybox_facts(answer)
         if differences:
             state, reason = "unknown", "mismatch"
-        elif state == "approved" and self._document().provider_id.sudo().paybox_confirm:
-            state, reason = "pending", CONFIRMING
-            facts["paybox_reported"] = answer.transaction
-        return Finding(
-            state,
-            reason,
-            answer.error if answer.outcome != "accepted" else "",
-            {**facts, **_dates(state, reason)},
-            differences,
-            later_attempt=True,
-        )
+        if hearsay and state == "approved":
+            state, reason = "pending", "pb_returned"
+        detail = answer.error if answer.outcome != "accepted" else ""
+        values = {**facts, **_dates(state, reason)}
+        return self._to_be_confirmed(Finding(state, reason, detail, values, differences, later_attempt=True))
 
     def _paybox_facts(self, answer):
         accepted = answer.outcome == "accepted"
@@ -158,19 +139,18 @@ class ServipayOperation(OnlineOperation):
 
     def _paybox_same_number(self, number, states):
         """Return another payment of this contract, in one of these states, with a transaction number."""
+        mine = [*self._paybox_of_contract(), ("id", "!=", self.id)]
+        return self.search([*mine, ("external_ref", "=", number), ("state", "in", states)], limit=1)
+
+    def _paybox_of_contract(self):
+        """Return the domain of the payments whose numbers are of one kind with this one's."""
         # before contracts were kept: those of the company
         company = ["&", ("paybox_contract", "=", False), ("company_id", "=", self.company_id.id)]
-        return self.search(
-            [
-                ("provider", "=", "paybox"),
-                ("kind", "in", ("purchase", "authorisation")),
-                *("|", ("paybox_contract", "=", self.paybox_contract or "-"), *company),
-                ("external_ref", "=", number),
-                ("state", "in", states),
-                ("id", "!=", self.id),
-            ],
-            limit=1,
-        )
+        return [
+            ("provider", "=", "paybox"),
+            ("kind", "in", ("purchase", "authorisation")),
+            *("|", ("paybox_contract", "=", self.paybox_contract or "-"), *company),
+        ]
 
     def _paybox_user_of(self, number):
         """Return the payment that a transaction number was confirmed for: it pays nothing twice.
@@ -180,7 +160,7 @@ class ServipayOperation(OnlineOperation):
         return self._paybox_same_number(number, ("approved", "reversed"))
 
     def _paybox_rival(self, number, call):
-        """Return the name of something else that claims both numbers, unconfirmed; "" for nothing.
+        """Return the name of something else that both numbers may belong to, unconfirmed; "" for nothing.
 
         Who paid knows them: for a small payment, another one, or one that Odoo does not know. An inquiry
         would say yes to each of them, so that only reference and amount can decide. A guessed number without
@@ -197,7 +177,23 @@ class ServipayOperation(OnlineOperation):
             ],
             limit=1,
         )
-        return (messages.operation_id.name or _("another message")) if messages else ""
+        if messages:
+            return messages.operation_id.name or _("another message")
+        return _("a payment before this page was opened") if self._paybox_is_older(number) else ""
+
+    def _paybox_is_older(self, number):
+        """Return whether a number was given before this page was opened: the platform's numbers only grow."""
+        before = self.search(
+            [
+                *self._paybox_of_contract(),
+                ("state", "in", ("approved", "reversed")),
+                ("settled_at", "<=", self.create_date),
+                ("external_ref", "!=", False),
+            ],
+            limit=1,
+        )
+        known = (before.external_ref or "").strip()
+        return known.isdecimal() and number.isdecimal() and int(number) <= int(known)
 
     def _paybox_note_attempt(self, answer):
         """Keep what a further refused attempt said; the state stays."""
@@ -237,8 +233,8 @@ class ServipayOperation(OnlineOperation):
 
     def _paybox_rhythm(self):
         """Return when to ask about what is in flight: not before the page has closed, then rarely."""
-        if self._paybox_is_reported():
-            return {"first": 60, "slow": 3600}
+        if self._is_reported():
+            return CONFIRM_RHYTHM
         seconds = self._paybox_seconds_allowed() + 60
         return {"first": seconds, "slow": int(INQUIRE_AFTER.total_seconds())}
 
@@ -262,7 +258,7 @@ class ServipayOperation(OnlineOperation):
         return (lambda: replace(plan(), about=about)) if callable(plan) else replace(plan, about=about)
 
     def _paybox_subject(self):
-        return self.external_ref, self.paybox_call, self.paybox_reported
+        return self.external_ref, self.paybox_call, self.reported_ref
 
     def _paybox_page_plan(self):
         if self.reason == "mismatch":
@@ -270,13 +266,13 @@ class ServipayOperation(OnlineOperation):
             return Finding(None)
         if not (self.paybox_call and self.external_ref):
             return self._paybox_existence_plan() if self._is_page_over() else Finding(None)
-        if self._paybox_is_reported():
+        if self._is_reported():
             return self._paybox_report_plan()
         return self._paybox_report_plan(reported=False)
 
     def _paybox_existence_plan(self):
         """Ask whether our reference was paid, as no message said so: one may have been lost."""
-        if not self._document().provider_id.sudo().paybox_confirm:
+        if not self._confirms_reports():
             return Finding(None, "page_unasked")  # the contract has no PPPS
         client, (asked,) = self._paybox_client(), self._paybox_questions(1)
         left, asked = self._page_left(), replace(asked, kind="existence")
@@ -293,7 +289,9 @@ class ServipayOperation(OnlineOperation):
         client = self._paybox_client()
         if not reported:
             left = self._is_page_left()
-            return lambda: ask_about_payment(client, asked[0], left)
+            # no message has stated an amount: the platform has to
+            claim = replace(asked[0], rival=asked[0].rival or _("amount not stated"))
+            return lambda: ask_about_payment(client, claim, left)
         return lambda: ask_about_reports(client, asked)
 
     def _paybox_claim(self, transaction, call, authorisation, facts=None):
@@ -323,31 +321,9 @@ class ServipayOperation(OnlineOperation):
         found = []
         for answer in (message._paybox_answer() for message in others):
             if not self._paybox_differences(answer):
-                facts = {**self._paybox_facts(answer), "paybox_reported": answer.transaction}
+                facts = {**self._paybox_facts(answer), "reported_ref": answer.transaction}
                 found.append(self._paybox_claim(answer.transaction, answer.call, answer.authorisation, facts))
         return found
-
-    def _paybox_is_reported(self):
-        """Tell whether a signed message, compared with what was asked, reported this number as paid."""
-        return bool(self.paybox_reported) and self.paybox_reported == self.external_ref
-
-    def _paybox_confirm_soon(self):
-        """Ask the platform, in this merchant's name and outside any request, for what a message reports."""
-        if self.reason == CONFIRMING:
-            number = self.id
-            after_commit(self.env, lambda env: ask_soon(Conversation(env, number)))
-
-    def _note_no_news(self, finding):
-        """Let the transaction wait, visibly, when a reported payment was not confirmed at once."""
-        before = self.reason
-        super()._note_no_news(finding)
-        if self.provider != "paybox":
-            return
-        if self._paybox_is_reported() and self.reason != before:
-            self._tell_document(self.state)
-        if before == self.reason == UNCONFIRMED:
-            # the second "no", a minute later: a platform may not find at once what it has just reported
-            self._document()._servipay_alert("unconfirmed", detail=self.detail or "", key=self.external_ref)
 
     def _paybox_movement_inquiry(self):
         """Ask what became of the payment that was to be refunded, captured or cancelled."""
@@ -439,6 +415,6 @@ def _dates(state, reason):
     if state != "pending":
         return {}
     now = fields.Datetime.now()
-    if reason == CONFIRMING:
-        return {"deadline_at": now + CONFIRM_WITHIN, "next_inquiry_at": now + CONFIRM_AFTER}
+    if reason == "pb_returned":
+        return {"deadline_at": now + REPORT_WITHIN, "next_inquiry_at": now + REPORT_WITHIN}
     return {"deadline_at": now + PENDING_FOR, "next_inquiry_at": now + INQUIRE_AFTER}

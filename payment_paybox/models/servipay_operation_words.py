@@ -17,12 +17,8 @@ class ServipayOperation(models.Model):
 
     def _paybox_page_sentences(self):
         return {
-            "confirming": _("The platform reports a payment; it is being asked to confirm it."),
-            "unasked": _(
-                "The platform reports a payment, and could not be asked yet to confirm it. It is asked again."
-            ),
-            "unconfirmed": _(
-                "A payment was reported, but the platform does not confirm it to this merchant ({detail})."
+            "pb_returned": _(
+                "The customer came back with a payment that the platform has not reported itself."
             ),
             "pb_waiting": _("The means of payment confirms later, in hours or days."),
             "pb_unclear": _("The platform's code {detail} is explained nowhere."),

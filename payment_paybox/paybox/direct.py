@@ -203,11 +203,11 @@ def compare(merchant, question, answer):
     if question.kind == "inquiry":
         pairs.append(("NUMTRANS", question.transaction, answer.transaction))
     accepted = answer.code == codes.ACCEPTED
-    # a refusal may leave out what it did not read; an acceptance that leaves it out is none
+    # a refusal may leave out (or write as zeros) what it did not read; an acceptance that does so is none
     return tuple(
         (name, asked, got)
         for name, asked, got in pairs
-        if asked.lstrip("0") != got.lstrip("0") and (got or accepted)
+        if asked.lstrip("0") != got.lstrip("0") and (got.strip("0") or accepted)
     )
 
 
@@ -234,7 +234,11 @@ def status_of(answer):
 
 def conclude_payment(merchant, question, answer):
     """Verdict of an inquiry about a payment itself, made on the page."""
+    if codes.direct_reason(answer.code) == "not_found" and not compare(merchant, question, answer):
+        return Verdict(None, "ppps_not_found")
     status = _inquired(merchant, question, answer)
+    if not _tells_of(question, answer):
+        return Verdict(None, "ppps_no_news")
     return {
         "authorised": Verdict("approved"),
         "captured": Verdict("approved"),
@@ -253,11 +257,14 @@ def conclude_reported(merchant, question, answer, authorisation):
     authorisation  A of the message, compared when the answer states one
     """
     paid = _inquired(merchant, question, answer) in ("authorised", "captured")
-    # what it says of amount and reference, where it does, is the only proof that this payment is meant
-    same = answer.amount in (None, question.amount) and answer.reference in ("", question.reference)
-    if paid and same and answer.authorisation.strip() in ("", authorisation):
+    if paid and _tells_of(question, answer) and answer.authorisation.strip() in ("", authorisation):
         return Verdict("approved")
     return Verdict(None, "unconfirmed")
+
+
+def _tells_of(question, answer):
+    """Whether what an inquiry says of amount and reference, where it does, is about this payment."""
+    return answer.amount in (None, question.amount) and answer.reference in ("", question.reference)
 
 
 def proves(merchant, question, answer, call, transaction):

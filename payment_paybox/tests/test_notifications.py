@@ -15,7 +15,8 @@ from .common import PayboxCase
 from .simulator import make_key
 
 LEARN = "odoo.addons.payment_paybox.models.payment_transaction.PaymentTransaction._paybox_learn"
-CONFIRM = "odoo.addons.payment_paybox.models.servipay_operation.ServipayOperation._paybox_confirm_soon"
+PROVIDER = "odoo.addons.payment_paybox.models.payment_provider"
+CONFIRM = "odoo.addons.payment_paybox.models.servipay_operation.ServipayOperation._confirm_soon"
 INBOX = "odoo.addons.paypercloud_servipay.models.message_turn"
 ORPHANS = "odoo.addons.paypercloud_servipay.models.servipay_notification_orphans"
 
@@ -459,6 +460,50 @@ class TestNotifications(PayboxCase):
         self.assertEqual((self.tx.state, self.simulator.requests), ("done", []))
         self.assertEqual(self.bill.amount_residual, 0)
 
+    def test_without_inquiries_what_a_browser_brings_waits_for_the_platform(self):
+        """Case A4: other merchants can have any text signed, and any browser can bring it."""
+        self.provider.paybox_confirm = False
+        self.provider.paybox_addresses = "195.25.67.22"
+        target = self.simulator.attempt(self.page, "ok")
+        with self.assertLogs(PROVIDER, "WARNING"):
+            self.send(target.partition("?")[2], "/payment/paybox/return")
+        operation = self.operation(self.tx)
+        self.assertEqual((operation.state, operation.reason), ("pending", "pb_returned"))
+        self.assertEqual((self.tx.state, self.bill.amount_residual), ("pending", 120))
+        with self.assertLogs(PROVIDER, "WARNING"):
+            self.assertEqual(self.tell().status_code, 403)  # nor from anywhere else
+        self.assertEqual((self.tx.state, self.bill.amount_residual), ("pending", 120))
+        self.provider.paybox_addresses = "127.0.0.1"
+        self.assertEqual(self.tell().status_code, 200)
+        self.assertEqual((self.tx.state, self.bill.amount_residual), ("done", 0))
+
+    def test_without_inquiries_a_payment_that_only_a_browser_reports_is_told(self):
+        self.provider.paybox_confirm = False
+        self.simulator.set(direct="garbage")
+        target = self.simulator.attempt(self.page, "ok")
+        self.send(target.partition("?")[2], "/payment/paybox/return")
+        operation = self.operation(self.tx)
+        operation.deadline_at = operation.next_inquiry_at = fields.Datetime.now() - timedelta(seconds=1)
+        self.env.flush_all()
+        self.env["servipay.operation"]._cron_settle()
+        self.env.invalidate_all()
+        self.assertEqual((operation.state, self.bill.amount_residual), ("unknown", 120))
+        self.assertTrue(operation.activity_ids)
+
+    def test_without_inquiries_a_message_stored_before_its_order_pays_nothing(self):
+        """It came from elsewhere, about an order that nobody knew yet."""
+        reference = self.tx.reference
+        self.simulator.attempt(self.page, "ok")
+        self.tx.reference = "not yet"
+        self.assertEqual(self.tell().status_code, 200)
+        self.tx.reference = reference
+        self.provider.paybox_confirm = False
+        self.provider.paybox_addresses = "195.25.67.22"
+        self.env.flush_all()
+        with self.assertLogs(PROVIDER, "WARNING"):
+            self.stored().action_replay()
+        self.assertEqual((self.tx.state, self.bill.amount_residual), ("pending", 120))
+
     # -- what could not be verified or read
 
     def test_key_that_is_entered_later(self):
@@ -533,7 +578,7 @@ class TestNotifications(PayboxCase):
     def test_unexpected_sender_is_noted_and_nothing_else(self):
         self.provider.paybox_addresses = "195.25.67.22"
         self.simulator.attempt(self.page, "ok")
-        with self.assertLogs("odoo.addons.payment_paybox.models.payment_provider", "WARNING"):
+        with self.assertLogs(PROVIDER, "WARNING"):
             self.tell()
         self.assertEqual(self.tx.state, "done")
 

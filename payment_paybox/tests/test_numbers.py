@@ -97,6 +97,55 @@ class TestNumbers(PayboxCase):
         self.forge(self.visit(large), charge.transaction, call=charge.call)
         self.assertEqual((self.operation(large).reason, large.state), ("unconfirmed", "pending"))
 
+    def test_payment_made_elsewhere_before_the_page_was_opened_pays_nothing(self):
+        """Numbers only grow: what another shop of the contract took before is no payment of this page."""
+        outside = self.transaction(amount=1)
+        self.simulator.attempt(self.visit(outside), "ok")  # never told
+        charge = self.simulator.charges[-1]
+        self.assertEqual(self.paid(self.invoice()).state, "done")  # a later number is known
+        bill = self.invoice()
+        large = self.transaction(bill)
+        page = self.visit(large)
+        # it was opened after the payment, which this test has made in the same instant
+        self.env.cr.execute(
+            "UPDATE servipay_operation SET create_date = create_date + interval '1 hour' WHERE id = %s",
+            [self.operation(large).id],
+        )
+        self.env.invalidate_all()
+        self.forge(page, charge.transaction, call=charge.call)
+        self.assertEqual((self.operation(large).reason, large.state), ("unconfirmed", "pending"))
+        self.assertIn("before this page was opened", self.operation(large).detail)
+        self.assertEqual(bill.amount_residual, 120)
+
+    def test_payment_said_to_be_pending_needs_its_amount(self):
+        """A message about a payment that waits states no authorisation, and an inquiry no amount."""
+        outside = self.transaction(amount=1)
+        self.simulator.attempt(self.visit(outside), "ok")  # never told
+        charge = self.simulator.charges[-1]
+        bill = self.invoice()
+        large = self.transaction(bill)
+        self.forge(self.visit(large), charge.transaction, call=charge.call, Erreur="99999")
+        self.settle(large)
+        self.assertEqual((large.state, bill.amount_residual), ("pending", 120))
+
+    def test_payment_said_to_be_pending_that_the_platform_does_not_know(self):
+        """Case E-b: a made-up one blocked the invoice for thirty days, told after three."""
+        bill = self.invoice()
+        transaction = self.transaction(bill)
+        visit = self.visit(transaction)
+        self.forge(visit, 999999, Erreur="99999")
+        operation = self.settle(transaction)
+        self.assertEqual(
+            (operation.state, operation.reason, operation.denied_count), ("pending", "pb_waiting", 1)
+        )
+        operation.denied_at -= timedelta(minutes=11)
+        operation = self.settle(transaction)
+        self.assertEqual((operation.state, operation.reason), ("unknown", "unconfirmed"))
+        self.assertTrue(operation.activity_ids)
+        operation._resolve("failed", "the platform knows nothing of it")
+        self.env.invalidate_all()
+        self.assertEqual(transaction.state, "error")
+
     def test_two_companies_on_one_contract(self):
         """Numbers are the contract's, not the company's."""
         other = self.env["res.company"].create({"name": "Other company"})

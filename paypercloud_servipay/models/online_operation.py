@@ -4,6 +4,7 @@ from odoo import _, api, fields
 
 from .actions import open_form
 from .online_page import OnlinePage
+from .online_report import OnlineReport
 
 # A bank keeps a reservation for about seven days.
 CAPTURE_WITHIN = timedelta(days=5)
@@ -11,7 +12,7 @@ GONE_AFTER = timedelta(days=8)
 FORGOTTEN_AFTER = timedelta(days=60)
 
 
-class OnlineOperation(OnlinePage):
+class OnlineOperation(OnlinePage, OnlineReport):
     """What leads from an operation of an online provider to transaction, payment, invoice and journal items.
 
     Not a model of its own but a class that the ``servipay.operation`` of each payment addon is built on: this
@@ -109,7 +110,7 @@ class OnlineOperation(OnlinePage):
         return ", ".join(names) or transaction.reference or super()._about()
 
     def _reason_sentences(self):
-        return {**super()._reason_sentences(), **self._page_sentences()}
+        return {**super()._reason_sentences(), **self._page_sentences(), **self._report_sentences()}
 
     def _online_words(self):
         """Return what is written into an invoice's history, in the operation's language."""

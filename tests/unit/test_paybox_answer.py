@@ -358,7 +358,8 @@ def test_inquiry_about_a_payment(status, verdict):
     asked = question("inquiry")
     assert direct.conclude_payment(MERCHANT, asked, reply(status=status)) == verdict
     no_news = Verdict(None, "ppps_no_news")
-    assert direct.conclude_payment(MERCHANT, asked, reply(status=status, code="00018")) == no_news
+    not_found = Verdict(None, "ppps_not_found")
+    assert direct.conclude_payment(MERCHANT, asked, reply(status=status, code="00018")) == not_found
     assert direct.conclude_payment(MERCHANT, asked, reply(status=status, transaction="7")) == no_news
 
 
@@ -432,3 +433,11 @@ def test_inquiry_about_a_movement_in_doubt(kind, status, whole, long_ago, state)
 def test_remittance():
     assert reply(remittance="123456").remitted
     assert not reply(remittance="").remitted and not reply(remittance="000000").remitted
+
+
+@pytest.mark.parametrize(("code", "state"), [("00014", "declined"), ("00000", "unknown")])
+def test_zeros_are_what_was_not_read(code, state):
+    """A refusal before anything was read writes its numbers as zeros; a success that does so is none."""
+    zeros = DirectAnswer(code=code, number="0000000000", call="0000000000", transaction="0000000000")
+    own = replace(zeros, site=MERCHANT.site, rank=MERCHANT.rank)
+    assert direct.conclude(MERCHANT, question("refund"), own).state == state

@@ -26,5 +26,6 @@ def seal(env, rows):
             f"{name}_sealed": box._seal(value) for name, value in zip(COLUMNS, values, strict=True) if value
         }
         if found:
+            found["ogone_confirm"] = "ogone_password_sealed" in found  # without it nothing can be asked
             env["payment.provider"].browse(number).write(found)
     env.flush_all()
