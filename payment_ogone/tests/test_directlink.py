@@ -50,6 +50,43 @@ class DirectCase(OgoneCase):
 
 
 @tagged("post_install", "-at_install", "payment_ogone")
+class TestTakenBefore(DirectCase):
+    """Case D4: what Odoo's own addon took can be given back; its number stands in the transaction."""
+
+    def setUp(self):
+        super().setUp()
+        self.attempt(self.tx)
+        self.env.cr.execute(
+            "UPDATE servipay_operation SET res_id = NULL WHERE id = %s", [self.operation(self.tx).id]
+        )
+        self.env.invalidate_all()
+        self.assertFalse(self.operation(self.tx))
+
+    def test_is_given_back(self):
+        told = self.chatter(self.bill).count("Online payment accepted")
+        child = self.refund(100)
+        self.assertEqual((self.movement().state, child.state), ("pending", "draft"))
+        self.settle()
+        self.assertEqual((child.state, self.tx.state), ("done", "done"))
+        self.assertEqual(self.simulator.refunded(self.tx.reference), 10000)
+        operation = self.operation(self.tx)
+        self.assertEqual((operation.reason, operation.refundable_amount), ("adopted", 20))
+        self.assertEqual(self.refund(30).state, "error")
+        self.assertEqual(self.chatter(self.bill).count("Online payment accepted"), told)
+
+    def test_what_was_given_back_before_counts(self):
+        self.tx._create_child_transaction(60, is_refund=True).write({"state": "done"})
+        self.assertEqual(self.refund(70).state, "error")
+        self.assertEqual(self.simulator.count_requests("maintenance"), 0)
+        self.assertEqual(self.operation(self.tx).refundable_amount, 60)
+
+    def test_what_was_not_taken_is_not(self):
+        self.tx.provider_reference = False
+        self.assertEqual(self.refund(10).state, "error")
+        self.assertFalse(self.operation(self.tx))
+
+
+@tagged("post_install", "-at_install", "payment_ogone")
 class TestRefund(DirectCase):
     def setUp(self):
         super().setUp()

@@ -66,6 +66,11 @@ class OnlineOperation(OnlinePage, OnlineReport):
         """Tell whether nothing has happened yet but that a page was opened; providers know more of them."""
         return self.reason in self._page_reasons() and not self._document()._servipay_is_charge()
 
+    def _adopt(self, number):
+        """Know what was settled before the suite kept operations: nothing is sent, and nothing follows it."""
+        self._move("sent", sent_at=fields.Datetime.now(), **self._address())
+        self._move("approved", reason="adopted", external_ref=number, approved_amount=self.amount)
+
     def action_open_account_payment(self):
         """Open the payment in accounting."""
         self.ensure_one()
@@ -110,7 +115,8 @@ class OnlineOperation(OnlinePage, OnlineReport):
         return ", ".join(names) or transaction.reference or super()._about()
 
     def _reason_sentences(self):
-        return {**super()._reason_sentences(), **self._page_sentences(), **self._report_sentences()}
+        sentences = {**super()._reason_sentences(), **self._page_sentences(), **self._report_sentences()}
+        return {**sentences, "adopted": _("This was before the suite kept operations.")}
 
     def _online_words(self):
         """Return what is written into an invoice's history, in the operation's language."""

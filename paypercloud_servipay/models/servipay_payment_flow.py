@@ -235,7 +235,26 @@ class ServipayPaymentFlow(models.AbstractModel):
                 )
             if captures:
                 return captures[:1]
-        return source._servipay_operation()
+        return source._servipay_operation() or source._servipay_adopt()
+
+    def _servipay_adopt(self):
+        """Return the operation of what Odoo's own addon took before the suite was installed, else none.
+
+        What was given back of it counts too, in doubt as well: it cannot be given back once more."""
+        known = self.provider_code in self._servipay_codes() and self.provider_reference
+        if not known or self.source_transaction_id or self.state not in ("done", "authorized"):
+            return self.env["servipay.operation"].sudo()
+        payment = self._servipay_open(self.reference, self.state == "authorized")
+        payment._adopt(self.provider_reference)
+        for child in self.child_transaction_ids - self:
+            if child.operation == "refund" and child.state in ("done", "pending"):
+                values = {
+                    **child._servipay_intent("refund"),
+                    "reference": child.reference,
+                    "channel": "backend",
+                }
+                payment.create({**values, "original_id": payment.id})._adopt(child.provider_reference)
+        return payment
 
     # ------------------------------------------------------------------
     # The transaction follows its operation
@@ -244,6 +263,8 @@ class ServipayPaymentFlow(models.AbstractModel):
     def _servipay_follow(self, operation, state):
         """Take over what became of an operation. Called in the operation's transaction, after its move."""
         self.ensure_one()
+        if operation.reason == "adopted":
+            return  # this was so before
         self._servipay_lock()
         if operation.kind in MOVEMENTS:
             self._servipay_follow_movement(operation, state)
