@@ -254,8 +254,10 @@ class PaymentProvider(models.Model):
     def _ogone_check_routes(self):
         """Return [(kind, sentence)] about our own address as the platform sees it."""
         # a simulator or a gateway of one's own calls whatever it likes
-        if self.ogone_brand == "custom" or can_be_notified(self.ogone_feedback_url):
+        if self.ogone_brand == "custom":
             return []
+        if can_be_notified(self.ogone_feedback_url):
+            return self._servipay_check_address()
         words = _(
             "The platform calls ports 80 and 443 only: %s would never be told about a payment. Correct the "
             "system parameter web.base.url."

@@ -298,18 +298,16 @@ class PaymentProvider(models.Model):
         """Return [(kind, sentence)] about our own address as the platform sees it."""
         address = self._paybox_routes().notification
         # a simulator or a gateway of one's own calls whatever it likes
-        if self.paybox_brand != "custom" and not can_be_notified(address):
-            return [
-                (
-                    "warning",
-                    _(
-                        "The platform calls ports 80, 443 and 8080 to 8085 only: %(address)s would never be "
-                        "told about a payment. Correct the system parameter web.base.url.",
-                        address=address,
-                    ),
-                )
-            ]
-        return []
+        if self.paybox_brand == "custom":
+            return []
+        if can_be_notified(address):
+            return self._servipay_check_address()
+        words = _(
+            "The platform calls ports 80, 443 and 8080 to 8085 only: %(address)s would never be told about a "
+            "payment. Correct the system parameter web.base.url.",
+            address=address,
+        )
+        return [("warning", words)]
 
     # ------------------------------------------------------------------
     # Business: what the form is made of

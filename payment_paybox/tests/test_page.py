@@ -239,6 +239,31 @@ class TestPage(PayboxCase):
                 self.assertNotIn("No money was moved", operation.explanation)
                 self.assertFalse(operation.activity_ids)
 
+    def test_pages_of_a_day_that_nobody_reported_are_told(self):
+        """Case B5: the platform does not reach Odoo, and this contract cannot be asked."""
+        self.provider.paybox_confirm = False
+        for count in range(1, 4):
+            transaction = self.transaction(self.invoice())
+            self.form(transaction)
+            operation = self.operation(transaction)
+            operation.deadline_at = "2020-01-01"
+            operation._inquire()
+            operation._paybox_cron_pending()
+            self.assertEqual(self.alerts().mapped("kind"), ["none_reported"] if count == 3 else [])
+        operation._paybox_cron_pending()
+        self.assertEqual((len(self.alerts()), self.alerts().detail), (1, "3"))
+
+    def test_a_message_of_the_day_says_that_the_platform_reaches_us(self):
+        self.paid(self.invoice())
+        self.provider.paybox_confirm = False
+        for _page in range(3):
+            transaction = self.transaction(self.invoice())
+            self.form(transaction)
+            self.operation(transaction).deadline_at = "2020-01-01"
+            self.operation(transaction)._inquire()
+        self.env["servipay.operation"]._paybox_cron_pending()
+        self.assertFalse(self.alerts())
+
     def test_manual_capture_only_reserves(self):
         self.provider.capture_manually = True
         transaction = self.transaction(self.invoice())

@@ -116,6 +116,12 @@ class TestProvider(PayboxCase):
         self.provider.paybox_brand = "paybox"
         ((kind, text),) = self.provider._paybox_check_routes()  # the test server's own port
         self.assertEqual((kind, "80, 443" in text), ("warning", True))
+        parameters = self.env["ir.config_parameter"].sudo()
+        parameters.set_param("web.base.url", "https://shop.example.com")
+        ((kind, text),) = self.provider._paybox_check_routes()  # it changes with who logs in
+        self.assertEqual((kind, "web.base.url.freeze" in text), ("warning", True))
+        parameters.set_param("web.base.url.freeze", "True")
+        self.assertEqual(self.provider._paybox_check_routes(), [])
 
     def test_check_of_a_platform_that_is_not_there(self):
         self.provider.write(

@@ -188,6 +188,7 @@ class OnlineOperation(OnlinePage, OnlineReport):
             if transaction and operation.create_date <= fields.Datetime.now() - timedelta(days=days):
                 transaction._servipay_alert("pending_long", detail=operation._state_label(operation.state))
         self._servipay_tell_reserved(provider)
+        self._tell_silent_pages(provider)
 
     @api.model
     def _servipay_tell_reserved(self, provider):

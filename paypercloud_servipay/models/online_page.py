@@ -9,6 +9,10 @@ from ..api.finding import Finding
 SILENT = (False, "page_open", "page_left", "page_unasked")
 TOLD = ("cancel_refused", "overdue", "no_conclusion")
 ASKED_QUIETLY = 8  # times, about an hour: then a silent platform is told to people
+WATCHED = timedelta(days=1)
+UNREPORTED = (
+    3  # pages of a day that nobody reported, and that nobody can be asked about: then people are told
+)
 LAST_LOOK = timedelta(days=1)  # after a page was left; a button asks whenever somebody wants to know
 
 
@@ -115,6 +119,32 @@ class OnlinePage(models.Model):
             amount=self.amount,
             currency_id=self.currency_id.id,
         )
+
+    @api.model
+    def _tell_silent_pages(self, provider):
+        """Tell once a day when pages were opened, nothing was reported, and nobody can be asked.
+
+        Each page alone was left, as far as anybody knows; all of them together may be an address that the
+        platform does not reach."""
+        begin, today = fields.Datetime.now() - WATCHED, fields.Date.today()
+        pages = self.search(
+            [("reason", "=", "page_unasked"), ("provider", "=", provider), ("create_date", ">", begin)]
+        )
+        for company in pages.company_id:
+            mine = pages.filtered(lambda one, company=company: one.company_id == company)
+            messages = [
+                ("provider", "=", provider),
+                ("company_id", "=", company.id),
+                ("create_date", ">", begin),
+            ]
+            if len(mine) < UNREPORTED or self.env["servipay.notification"].search_count(messages, limit=1):
+                continue
+            mine[0]._document().provider_id.sudo()._servipay_alert(
+                f"none_reported:{provider}:{company.id}:{today}",
+                company,
+                kind="none_reported",
+                detail=str(len(mine)),
+            )
 
     def _page_sentences(self):
         return {

@@ -62,6 +62,7 @@ class ServipayAlert(models.Model):
             ("paid_twice", "Paid twice"),
             ("pending_long", "Pending for long"),
             ("not_reported", "Payments are not reported"),
+            ("none_reported", "Nothing is reported"),
             ("capture_soon", "To be captured soon"),
             ("authorisation_gone", "Not captured in time"),
             ("moved_outside", "Moved outside Odoo"),
@@ -169,6 +170,12 @@ class ServipayAlert(models.Model):
                 "had come. It is booked, but such payments are seen an hour late. Check that the provider "
                 "reaches the public address of this server (system parameter web.base.url, fixed by "
                 "web.base.url.freeze) and press “Check configuration” on the provider."
+            ),
+            "none_reported": _(
+                "Since yesterday {detail} customers were sent to the payment page, and the provider has "
+                "reported nothing. Payments may have been taken that Odoo does not know. Look at the "
+                "provider's back office, check that it reaches the public address of this server (system "
+                "parameter web.base.url, fixed by web.base.url.freeze), and press “Check configuration”."
             ),
             "capture_soon": _(
                 "Of {amount} that were reserved for “{reference}”, {detail} are not captured yet. The bank "

@@ -96,6 +96,16 @@ class ServipayPaymentProvider(models.AbstractModel):
             told |= own._servipay_alert(f"unknown_reference:{code}:{company.id}:{key}", company, **values)
         return bool(told)
 
+    def _servipay_check_address(self):
+        """Return [(kind, sentence)] about an address of ours that may change under the payments."""
+        if self.env["ir.config_parameter"].sudo().get_param("web.base.url.freeze"):
+            return []
+        words = _(
+            "Payments are reported to %s, and this address follows the name under which an administrator "
+            "logs in. Fix it: set the system parameter web.base.url.freeze to True."
+        )
+        return [("warning", words % self.get_base_url())]
+
     def _servipay_http(self, secrets, **common):
         """Return a function (base address, seconds) -> ``HttpClient`` that needs no cursor.
 
