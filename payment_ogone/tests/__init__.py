@@ -1,4 +1,5 @@
 from . import test_access
+from . import test_books_property
 from . import test_decision
 from . import test_directlink
 from . import test_feedback

@@ -9,3 +9,4 @@ from . import test_documents
 from . import test_gate
 from . import test_numbers
 from . import test_access
+from . import test_books_property
