@@ -12,8 +12,8 @@ from .request import ACTIONS, check
 from .session import Session, classify_session
 from .webhook import Event
 
-# transactionTypeId, in families: payments, refunds and voids, and what is neither. A number that stands in none
-# is unclear, so it is never what was asked: a new kind of refund would pass for a sale.
+# transactionTypeId, in families: payments, refunds and voids, and what is neither. A number that stands in
+# none is unclear, so it is never what was asked: a new kind of refund would pass for a sale.
 _TYPES = {
     "sale": {5, 6, 20, 23, 27, 48, 52, 58, 60},
     "refund": {

@@ -419,7 +419,8 @@ def test_types(action):
 
 
 @pytest.mark.parametrize(
-    ("type_id", "told"), [(79, "refund"), (18, "refund"), (80, "preauth"), (0, "capture"), (99, "99"), (-1, "-1")]
+    ("type_id", "told"),
+    [(79, "refund"), (18, "refund"), (80, "preauth"), (0, "capture"), (99, "99"), (-1, "-1")],
 )
 def test_a_success_of_another_kind_is_no_sale(type_id, told):
     """27 kinds of refund passed as a sale; what is in no family is unclear."""
