@@ -3,9 +3,10 @@ import uuid
 from odoo import _, api, fields, models
 from odoo.exceptions import ValidationError
 
+from odoo.addons.paypercloud_servipay.api import states
 from odoo.addons.paypercloud_servipay.models.online_report import CONFIRMING
 
-from ..ogone import direct
+from ..ogone import direct, status
 from ..ogone import order as orders
 from ..ogone import page as pages
 from ..ogone.errors import ProtocolError
@@ -201,10 +202,13 @@ class PaymentTransaction(models.Model):
             return True, operation
         if movement:
             movement._lock()
-            return movement._ogone_hear(feedback), movement
-        if operation._ogone_is_about_movement(feedback):
+            settled, heard = movement.state in states.FINAL, movement._ogone_hear(feedback)
+            # what neither proves nor denies a refund that has its end is about the payment
+            if heard or not settled or not status.gives_back(feedback.status):
+                return heard, movement
+        if movement or operation._ogone_is_about_movement(feedback):
             self._servipay_alert("moved_outside", detail=operation._ogone_detail(feedback), key=feedback.key)
-            return True, operation
+            return True, movement or operation
         return self._ogone_learn_payment(operation, feedback), operation
 
     def _ogone_learn_payment(self, operation, feedback):

@@ -124,6 +124,7 @@ class ServipayOperation(models.Model):
             "refund_waiting": _("The refund is processed."),
             "refund_uncertain": _("It is not known whether the refund was made."),
             "refund_refused": _("The refund was refused."),
+            "acquirer_declined": _("The acquirer declined the payment: its money goes back."),
             "refund_reversed": _("The refund was undone."),
             "paid": _("The payment was made."),
             "processing": _("The payment is processed."),

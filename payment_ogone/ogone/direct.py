@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 from . import codes, lists, page, text, xmltext
 from .errors import ProtocolError
 from .money import check_currency, hundredths, read_amount, shown
-from .status import WITHOUT_RESULT, meaning
+from .status import WITHOUT_RESULT, gives_back, meaning
 from .verdict import Asked, Verdict, check_asked, compare, judge
 
 # operation -> kind of operation; the first of a pair leaves the rest open, the second one closes it
@@ -374,7 +374,7 @@ def _of_movement(question, answer, state, reason, sole, long_ago):
         return Verdict(None, "other_movement", (), answer)
     if not same and not sole:
         return Verdict(None, "not_attributable", (), answer)
-    if state == "unknown" and not same:
+    if state == "unknown" and not same and not gives_back(answer.status):
         return Verdict(None, reason, (), answer)
     untouched = answer.status in _UNTOUCHED.get(question.kind, ())
     if untouched and sole and long_ago and not answer.error:

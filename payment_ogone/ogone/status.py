@@ -79,8 +79,11 @@ _ALL = (
     Meaning("82", "refund_uncertain", refund="unknown", captured=True, stage=5),
     *(
         Meaning(code, "refund_refused", refund="declined", captured=True, final=True, stage=5)
-        for code in ("83", "84", "94")
+        for code in ("83", "94")
     ),
+    # "declined by the acquirer, will be debited" in every published list, and "refund" in the vendor's own
+    # module: in none is a refund refused
+    Meaning("84", "acquirer_declined", refund="unknown", captured=True, final=True, stage=5),
     Meaning("96", "refund_reversed", refund="declined", captured=True, final=True, stage=5),
     Meaning("88", "query_failed", stage=0),
     *(
@@ -99,8 +102,13 @@ TABLE = MappingProxyType({meaning.code: meaning for meaning in _ALL})
 # nothing that can be relied on: what NCERROR says counts then
 WITHOUT_RESULT = frozenset({"0", "", "88"})
 _REFUSALS = frozenset({"1", "2", "57", "93"})
-_UNDOES_PAYMENT = frozenset({"6", "64", "7", "74", "75"})
-_UNDOES_REFUND = frozenset({"84", "94", "96"})
+_UNDOES = MappingProxyType(
+    {
+        **dict.fromkeys(PAYMENTS, frozenset({"6", "64", "7", "74", "75"})),
+        "capture": frozenset({"93"}),
+        "refund": frozenset({"94", "96"}),
+    }
+)
 
 
 def meaning(status):
@@ -141,6 +149,11 @@ def is_paid_when_authorised(method):
     return isinstance(method, str) and method.strip().lower() in PAID_WHEN_AUTHORISED
 
 
+def gives_back(status):
+    """Whether a STATUS (str) says that a payment's money goes back, whatever became of a refund of it."""
+    return meaning(status).slug == "acquirer_declined"
+
+
 def check_kind(kind):
     """Return `kind` when it is one of KINDS; ProtocolError code "kind"."""
     if not isinstance(kind, str) or kind not in KINDS:
@@ -161,7 +174,8 @@ def may_replace(old, new):
     if before.code in _REFUSALS:
         return True
     if after.code == "93":
-        return before.stage <= 3 and before.slug not in ("void_waiting", "void_uncertain", "void_refused")
+        begun = before.stage <= 3 and before.slug not in ("void_waiting", "void_uncertain", "void_refused")
+        return begun or before.slug == "paid"  # a direct debit is refused after it was paid
     if after.code in _REFUSALS:
         return before.stage <= 1  # the page's refusal of an attempt that was not authorised
     return after.stage >= before.stage
@@ -174,16 +188,15 @@ def next_state(state, kind, new, code=""):
     new    what is reported about this very operation: `state_of`, or the state of a Verdict; None: nothing
     code   the STATUS (str) that says so
     A success is never downgraded. It becomes "reversed", and only when STATUS says that what was authorised
-    or paid was cancelled or deleted, or that a refund was rejected later or undone. Not when a page reports a
-    refusal or that somebody gave up: that is another attempt.
+    or paid was cancelled or deleted, that a capture was refused later, or that a refund was rejected later or
+    undone. Not when a page reports a refusal or that somebody gave up: that is another attempt.
     ProtocolError code "kind".
     """
     check_kind(kind)
     if not isinstance(state, str) or not isinstance(new, str) or new == state or state == "reversed":
         return None
     if state == "approved":
-        undone = _UNDOES_REFUND if kind == "refund" else _UNDOES_PAYMENT if kind in PAYMENTS else ()
-        return "reversed" if meaning(code).code in undone else None
+        return "reversed" if meaning(code).code in _UNDOES.get(kind, ()) else None
     if state in ("declined", "cancelled", "failed"):
         again = kind in PAYMENTS and new in ("pending", "unknown")
         return new if again or new == "approved" else None

@@ -98,6 +98,7 @@ SENTENCES = MappingProxyType(
         "refund_waiting": "The refund is processed.",
         "refund_uncertain": "It is not known whether the refund was made.",
         "refund_refused": "The refund was refused.",
+        "acquirer_declined": "The acquirer declined the payment: its money goes back.",
         "refund_reversed": "The refund was undone.",
         "paid": "The payment was made.",
         "processing": "The payment is processed.",

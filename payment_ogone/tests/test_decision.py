@@ -112,6 +112,44 @@ class TestDecidedPayment(DecidedCase):
         self.decide(operation, "failed", "the back office says refused")
         self.assertEqual((self.tx.state, self.bill.amount_residual), ("error", 120))
 
+    def test_refusal_of_what_was_paid_is_told(self):
+        """A direct debit is paid (9), then the bank refuses it (93): silence is not what people accept."""
+        self.attempt(self.tx)
+        operation = self.operation(self.tx)
+        self.assertEqual((operation.state, operation.raw_state), ("approved", "9"))
+        with self.assertLogs(DECISION, "WARNING"):
+            self.report(self.tx, amount="120", STATUS="93", PAYID=operation.external_ref)
+        self.assertEqual((operation.state, operation.contradicted), ("approved", True))
+        self.assertEqual(self.alerts().mapped("kind"), ["contradicted"])
+        # the same again, and the page's refusal that follows, say nothing new
+        self.report(self.tx, amount="120.00", STATUS="93", PAYID=operation.external_ref)
+        self.report(self.tx, amount="120", STATUS="2", PAYID=operation.external_ref)
+        self.assertEqual(len(self.alerts()), 1)
+
+    def test_refusal_of_what_was_captured_is_told(self):
+        self.provider.capture_manually = True
+        self.simulator.configure(fields="full")
+        self.attempt(self.tx)
+        self.capture()
+        self.settle()
+        capture = self.movement()
+        self.assertEqual((capture.kind, capture.state), ("capture", "approved"))
+        with self.assertLogs(DECISION, "WARNING"):
+            self.settle("93")
+        self.assertEqual((capture.state, capture.contradicted), ("approved", True))
+        self.assertEqual(self.alerts().mapped("kind"), ["contradicted"])
+
+    def test_declined_by_the_acquirer_keeps_the_payment(self):
+        """STATUS 84 of a payment: it stays approved, and people are told that its money goes back."""
+        self.attempt(self.tx)
+        operation = self.operation(self.tx)
+        self.report(self.tx, amount="120", STATUS="84", PAYID=operation.external_ref)
+        self.assertEqual(
+            (operation.state, operation.contradicted, self.tx.state), ("approved", False, "done")
+        )
+        self.assertEqual(self.alerts().mapped("kind"), ["moved_outside"])
+        self.assertIn("STATUS 84", self.alerts().detail)
+
 
 @tagged("post_install", "-at_install", "payment_ogone")
 class TestRejectedRefund(DecidedCase):

@@ -34,6 +34,14 @@ class DirectCase(OgoneCase):
         self.env.invalidate_all()
         return self.child()
 
+    def capture(self, amount=None):
+        """Capture from Odoo."""
+        if SERIES >= 19:
+            self.tx._capture(amount_to_capture=amount)
+        else:
+            self.tx._send_capture_request(amount_to_capture=amount)
+        self.env.invalidate_all()
+
     def settle(self, status=None):
         """Let the platform carry out what is waiting, and tell of it."""
         self.simulator.settle(self.tx.reference, payidsub=self.movement().ogone_payidsub, status=status)
@@ -126,6 +134,37 @@ class TestRefund(DirectCase):
         self.settle("83")
         self.assertEqual((self.movement().state, child.state), ("declined", "error"))
         self.assertEqual(self.tx.state, "done")
+
+    def test_declined_by_the_acquirer_is_no_refused_refund(self):
+        """STATUS 84: the money goes back. "No money was moved" would make the merchant pay a second time."""
+        child = self.refund()
+        self.settle("84")
+        operation = self.movement()
+        self.assertEqual((operation.state, operation.reason), ("unknown", "og_acquirer_declined"))
+        self.assertEqual((child.state, self.tx.state), ("pending", "done"))
+        self.assertIn("goes back", operation.explanation)
+        self.assertNotIn("No money was moved", operation.explanation)
+        self.assertTrue(operation.activity_ids, "a person looks")
+        self.assertFalse(self.operation(self.tx).refundable_amount, "nor is it given back again meanwhile")
+        operation._resolve("approved", "seen in the back office")
+        self.env.invalidate_all()
+        self.assertEqual(child.state, "done")
+
+    def check_declined_by_the_acquirer_after_the_refund(self):
+        """What neither proves nor denies a refund that was made is told."""
+        self.refund(60)
+        self.settle()
+        self.settle("84")
+        self.assertEqual((self.movement().state, self.movement().contradicted), ("approved", False))
+        self.assertEqual(self.alerts().mapped("kind"), ["moved_outside"])
+        self.assertIn("STATUS 84", self.alerts().detail)
+
+    def test_declined_by_the_acquirer_after_the_refund(self):
+        self.check_declined_by_the_acquirer_after_the_refund()
+
+    def test_declined_by_the_acquirer_after_the_refund_that_it_names(self):
+        self.simulator.configure(fields="full")
+        self.check_declined_by_the_acquirer_after_the_refund()
 
     def test_lost_answer_is_settled_by_inquiry_and_never_repeated(self):
         self.simulator.fault("maintenance", "drop_after")
@@ -220,14 +259,6 @@ class TestReserved(DirectCase):
         super().setUp()
         self.provider.capture_manually = True
         self.attempt(self.tx)
-
-    def capture(self, amount=None):
-        """Capture from Odoo."""
-        if SERIES >= 19:
-            self.tx._capture(amount_to_capture=amount)
-        else:
-            self.tx._send_capture_request(amount_to_capture=amount)
-        self.env.invalidate_all()
 
     def test_reserved(self):
         self.assertEqual((self.operation(self.tx).kind, self.tx.state), ("authorisation", "authorized"))

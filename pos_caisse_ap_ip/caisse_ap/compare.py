@@ -9,7 +9,8 @@ from . import codes, money
 from .request import check
 
 # AE -> what an answer about money tells besides AE and CD
-_TOLD = {"10": ("CA", "CB", "CE", "AC"), "01": ("CA", "CE", "AF")}
+_TOLD = {"10": ("CA", "CB", "CE"), "01": ("CA", "CE", "AF")}
+_CHEQUE = "00C"
 
 
 @dataclass(frozen=True)
@@ -83,22 +84,38 @@ def _amount(request, answer):
 
 
 def lacking(request, fields):
-    """The tags that a whole answer to `request` should hold and `fields`, [(tag, value)], do not: a tuple.
+    """The tags that prove something and that `fields`, [(tag, value)], do not hold yet: a tuple.
 
-    Something may be lacking for good: an offline payment has no AC, a failure no CB. It is only a reason to
-    wait a little longer, in case the answer is merely interrupted.
+    Something may be lacking for good: a failure has no CB. It is only a reason to wait a little longer, in
+    case the answer is merely interrupted.
     """
     tags = [tag for tag, _value in fields]
-    status = next((value for tag, value in fields if tag == "AE"), "")
     wanted = ["AE", "CD"]
     if request.action in codes.MONEY_ACTIONS | {"duplicate"}:
-        wanted += _TOLD.get(status, ())
-    return tuple([tag for tag in wanted if tag not in tags] + _slips_lacking(request, status, tags))
+        wanted += _TOLD.get(_status(fields), ())
+    if request.action == "duplicate" and _may_have_authorisation(request, fields):
+        wanted.append("AC")  # by it the terminal's last transaction is known for ours, and nobody waits here
+    return tuple(tag for tag in wanted if tag not in tags)
 
 
-def _slips_lacking(request, status, tags):
-    if status != "10" or request.receipts[:1] != "1":
-        return []
-    # whether two slips come in two blocks is not established
-    copies = 2 if request.receipts[1] == "2" else 1
-    return ["ZT"] if tags.count("ZT") + tags.count("AK") < copies else []
+def may_follow(request, fields):
+    """The tags that an answer whose outcome is told may still bring and need not: a tuple.
+
+    An offline payment has no AC and does not say that it is one; a cheque never has one; whether two slips
+    come in two blocks is not established. So they are worth a moment, and no pause that a cashier notices.
+    """
+    if _status(fields) != "10":
+        return ()
+    tags = [tag for tag, _value in fields]
+    money = request.action in codes.MONEY_ACTIONS
+    missing = ["AC"] if money and "AC" not in tags and _may_have_authorisation(request, fields) else []
+    copies = {"0": 1, "1": 1, "2": 2}[request.receipts[1]] if request.receipts[:1] == "1" else 0
+    return tuple(missing + ["ZT"] * (tags.count("ZT") + tags.count("AK") < copies))
+
+
+def _status(fields):
+    return next((value for tag, value in fields if tag == "AE"), "")
+
+
+def _may_have_authorisation(request, fields):
+    return _status(fields) == "10" and request.application != _CHEQUE and ("CC", _CHEQUE) not in fields

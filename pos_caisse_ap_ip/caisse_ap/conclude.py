@@ -13,7 +13,7 @@ STATES = ("approved", "declined", "cancelled", "failed", "unknown")
 # Verdict.reason of an unknown; a refusal has the slug of its AF instead ("" without AF)
 DOUBTS = (
     "no_status",  # no AE, one that nobody knows, or two that differ
-    "accepted",  # AE=11: the terminal will do it, and will not say how it ended
+    "accepted",  # AE=11: the terminal took the request, and did not say how it ended
     "mismatch",  # the answer speaks of something else
     "contradiction",  # a tag has two values, or AE and AF exclude each other
     "inquiry",  # an answer to CD=3, which only attribute_duplicate can read
@@ -27,6 +27,7 @@ _STATE_OF_READING = {"declined": "declined", "cancelled": "cancelled"}
 _EXCLUDES_SUCCESS = frozenset(codes.REASONS) - {"00", "01", "03"}
 # The terminal refuses to answer CD=3 (or is busy, 00), so it says nothing of the transaction before.
 _NOT_SERVED = frozenset({"00", "09", "10", "12", "13"})
+_UNTOLD = ("", 0)  # a terminal that repeats a question without an amount may write 0
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,9 @@ def _doubt(request, answer, found):
         return "accepted"
     if found:
         return "mismatch"
-    return "contradiction" if _contradicts_itself(answer) else ""
+    # nothing is paid by an identification: whatever the terminal says, it is there
+    denies = request.action in codes.MONEY_ACTIONS and _contradicts_itself(answer)
+    return "contradiction" if denies else ""
 
 
 def _contradicts_itself(answer):
@@ -102,7 +105,9 @@ def attribute_duplicate(
     """The Verdict on OUR `request` (debit, credit, reversal) that `answer` to a CD=3 request allows.
 
     CD=3 tells of the terminal's last transaction, whoever started it. `answer` must come from a request that
-    carried neither CF nor CH (request.duplicate_of), or their echo would pass for the terminal's memory.
+    said nothing of ours (request.duplicate_of): some terminals take CB, CD and CE from the question, and the
+    echo would pass for their memory. What such an answer leaves out then is no other transaction: it is not
+    told whose money it was.
 
     last_authorisations  AC (str) of other operations recorded on this terminal
     ours_was_last        the caller knows of nothing that was started on the terminal after ours, no
@@ -120,11 +125,14 @@ def attribute_duplicate(
     found = mismatches(request, answer)
     # an inquiry is answered as CD=3, or as what it repeats; anything else is another transaction
     found = tuple(one for one in found if one != Mismatch("action", request.action, "duplicate"))
-    doubt = _doubt(request, answer, found)
+    differs = tuple(one for one in found if one.got not in _UNTOLD)
+    doubt = _doubt(request, answer, differs)
     if doubt:
-        return Verdict("unknown", doubt, mismatches=found)
+        return Verdict("unknown", doubt, mismatches=differs)
     if _is_another(answer, last_authorisations, other_references):
         return Verdict("unknown", "other_transaction")
+    if found:
+        return Verdict("unknown", "not_attributable")
     if answer.status == "performed":
         return _repeated_success(request, answer, ours_was_last)
     ours = _bears_our_reference(request, answer)

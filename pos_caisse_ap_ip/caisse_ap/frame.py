@@ -15,6 +15,8 @@ HEADER = 5
 _TAG = re.compile(r"[A-Z]{2}", re.ASCII)
 _HEADER = re.compile(rb"[A-Z]{1,2}|[A-Z]{2}[0-9]{1,3}")  # as much of a header as has come
 _LINE_ENDS = b"\r\n"
+_SIGNS = bytes([*range(0x21), 0x7F])  # ACK, ENQ, line ends: signs of life, and nothing that anybody says
+_ACCEPTED = {"11"}
 
 
 def pairs_of(fields):
@@ -95,7 +97,8 @@ class Decoder:
     """Reads one answer from bytes that come in any pieces, in linear time.
 
     What comes before the first CZ is skipped. Line ends after a frame that holds AE are ignored, and then
-    nothing else may follow. Whatever the pieces, the result is that of one piece.
+    nothing else may follow, except that a frame that only says "taken into account" (AE=11) may be followed
+    by one that says how it ended: the last one counts. Whatever the pieces, the result is that of one piece.
 
     limit  bytes, all counted, those that are skipped as well
     """
@@ -105,18 +108,20 @@ class Decoder:
         self._buffer = bytearray()
         self._at = 0
         self._fields = []
+        self._receipt = []  # fields of the frame before that said no more than "taken into account"
+        self._statuses = set()
         self._error = None
-        self._started = self._answered = self._ended = False
+        self._started = self._ended = self._noise = False
 
     @property
     def fields(self):
         """A new list of (tag, value) read so far, in order, repeated and unknown tags kept."""
-        return list(self._fields)
+        return list(self._fields or self._receipt)
 
     @property
     def on_boundary(self):
         """Whether a field was read and no byte of a further one is waiting; never after an error."""
-        return self._error is None and bool(self._fields) and self._at == len(self._buffer)
+        return self._error is None and bool(self.fields) and self._at == len(self._buffer)
 
     @property
     def complete(self):
@@ -124,7 +129,17 @@ class Decoder:
 
         More may still come (AE may be the third field), so wait for a short silence or the end of the stream.
         """
-        return self.on_boundary and self._answered
+        return self.on_boundary and (bool(self._statuses) or not self._fields)
+
+    @property
+    def accepted(self):
+        """Whether nothing was said yet but "taken into account" (AE=11): how it ended may follow."""
+        return self._statuses == _ACCEPTED or bool(self._receipt and not self._fields)
+
+    @property
+    def noise(self):
+        """Whether something else than signs of life came before the first frame."""
+        return self._noise
 
     def receive(self, data):
         """Take the next bytes (any number). None.
@@ -157,26 +172,46 @@ class Decoder:
         """Go one field, one line end or the junk in front further; False when bytes are missing."""
         if not self._started:
             return self._skip_junk()
-        if self._answered and self._buffer[self._at] in _LINE_ENDS:
+        if self._statuses and self._buffer[self._at] in _LINE_ENDS:
             self._ended = True
             self._at += 1
             return True
-        if self._ended:
-            raise ProtocolError(f"Byte {self._at} comes after the end of the frame.", code="trailing")
-        found = _field_at(self._buffer, self._at)
+        try:
+            found = self._next_field()
+        except ProtocolError:
+            if self._statuses != _ACCEPTED:
+                raise
+            self._await_outcome(started=False)
+            return True
         if found is None:
             return False
-        tag, value, self._at = found
-        self._fields.append((tag, value))
-        self._answered = self._answered or tag == "AE"
+        self._keep(*found)
         return True
+
+    def _next_field(self):
+        if self._ended:
+            raise ProtocolError(f"Byte {self._at} comes after the end of the frame.", code="trailing")
+        return _field_at(self._buffer, self._at)
+
+    def _keep(self, tag, value, at):
+        if tag == "CZ" and self._statuses == _ACCEPTED:
+            self._await_outcome(started=True)
+        self._at = at
+        self._fields.append((tag, value))
+        if tag == "AE":
+            self._statuses.add(value)
+
+    def _await_outcome(self, started):
+        """What was read is a receipt; the next frame begins here, or behind what has to be skipped."""
+        self._receipt, self._fields, self._statuses = self._fields, [], set()
+        self._ended, self._started = False, started
 
     def _skip_junk(self):
         found = self._buffer.find(b"CZ", self._at)
         self._started = found >= 0
-        if self._started:
-            self._at = found
-            return True
         # a C at the end may be the first half of CZ
-        self._at = len(self._buffer) - self._buffer.endswith(b"C")
-        return False
+        end = found if self._started else len(self._buffer) - self._buffer.endswith(b"C")
+        if not self._receipt and self._buffer[self._at : end].translate(None, _SIGNS):
+            self._noise = True
+        self._at = end
+        return self._started

@@ -68,22 +68,19 @@ def reversal(amount, currency, **options):
 
 
 def duplicate(**options):
-    """Request for what the terminal's last transaction was; amount and currency may be given or not."""
+    """Request for what the terminal's last transaction was; it says nothing of any payment, see `check`."""
     return Request("duplicate", **options)
 
 
 def duplicate_of(request, receipts=""):
-    """The duplicate request by which to ask what became of `request`: same till, amount and currency.
-
-    Its references are left out on purpose, see `check`.
+    """The duplicate request by which to ask what became of `request`: the same till, and nothing of the
+    payment, see `check`.
     """
     return Request(
         "duplicate",
         till=request.till,
         version=request.version,
         identifier=request.identifier,
-        amount=request.amount,
-        currency=request.currency,
         receipts=receipts,
     )
 
@@ -121,8 +118,9 @@ def build(request):
 def check(request):
     """Refuse a request that must not be sent. None; ProtocolError names the attribute and says the code.
 
-    A duplicate carries no CF and no CH: terminals give back what they are sent, and our own echo would then
-    look like the terminal's memory of our payment (see `conclude.attribute_duplicate`).
+    A duplicate carries no CB, CE, CF or CH: terminals give back what they are sent (PayXpert's take amount
+    and currency of the answer from the question), and our own echo would then look like the terminal's memory
+    of our payment (see `conclude.attribute_duplicate`). Nor can it be taken for a payment without an amount.
     """
     if not isinstance(request, Request):
         raise ProtocolError("A request is a Request.", code="type")
@@ -160,9 +158,9 @@ def _check_options(request):
 
 def _check_bare(request):
     """An identification moves no money, and neither it nor a duplicate speaks of a payment."""
-    barred = ["application", "private", "reference", "force_online", "email", "phone"]
+    barred = ["amount", "currency", "application", "private", "reference", "force_online", "email", "phone"]
     if request.action == "identification":
-        barred += ["amount", "currency", "receipts"]
+        barred += ["receipts"]
     for name in barred:
         if getattr(request, name) not in ("", None):
             raise ProtocolError(f"{name} is not sent with {request.action}.", name, "not_for_action")

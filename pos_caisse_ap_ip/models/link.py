@@ -3,6 +3,7 @@
 Who closes is not established, an answer may come in pieces, and a piece may end where a field ends: so an
 answer is whole when it parses and holds its status, and nothing more comes for a while, or the terminal
 closes, softly or not. The while is short once everything has come that an answer to this request should hold.
+A customer may need minutes before an answer begins, and none after it: its rest is not waited for long.
 Source: protocols/caisse_ap.md, 1 and 8.
 """
 
@@ -17,7 +18,12 @@ from ..caisse_ap.frame import Decoder
 
 CONNECT_SECONDS = 5  # a terminal that is off must not hold the till
 QUIET_SECONDS = 0.08  # after an answer that holds what it should: a cashier waits for it
-PAUSE_SECONDS = 1.5  # after one that lacks something: pauses of up to a second are known within an answer
+OPTIONAL_SECONDS = 0.25  # after one that proves its outcome, for what may follow: other tills wait as long
+PAUSE_SECONDS = 1.5  # after one that proves nothing yet: pauses of up to a second are known within an answer
+# After one that has no status, ends within a field, or is noise: an answer is sent when the outcome is known,
+# in one go. The longest that any public till waits for the rest is 3 s; to give up early costs a doubt.
+STALLED_SECONDS = 5
+BEGUN_SECONDS = 30  # an answer that does not end for so long never will: even byte by byte it takes less
 LAST_SECONDS = 3  # an answer that was begun in time is heard for so long after the time is over
 # NAT routers forget a silent connection after a minute or two, and a customer may look for a card longer
 KEEPALIVE = {"TCP_KEEPIDLE": 20, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
@@ -63,12 +69,19 @@ class Link:
     allow_local: bool = False
     line_end: bool = False
 
-    def exchange(self, frame, on_sent=lambda: None, lacking=lambda fields: ()):
+    def exchange(self, frame, on_sent=lambda: None, lacking=lambda fields: (), may_follow=lambda fields: ()):
         """Send ``frame`` (bytes) and read the answer. Never raises for what the network does.
 
-        ``on_sent`` is called once the request has left. ``lacking`` tells of the fields read so far what is
-        missing to a whole answer: while that is something, pauses are given more time.
+        ``on_sent`` is called once the request has left. ``lacking`` says of the fields read so far what is
+        missing to a whole answer, ``may_follow`` what else it may bring: while that is something, pauses are
+        given more time.
         """
+
+        def pause(fields):
+            if lacking(fields):
+                return PAUSE_SECONDS
+            return OPTIONAL_SECONDS if may_follow(fields) else self.quiet_seconds
+
         began, result = time.monotonic(), Exchange()
         try:
             with self._connect() as connection:
@@ -77,7 +90,7 @@ class Link:
                 result.sent = True
                 connection.sendall(frame + (b"\r\n" if self.line_end else b""))
                 on_sent()
-                self._listen(connection, result, lacking)
+                self._listen(connection, result, pause)
         except (OSError, UnicodeError) as error:
             result.ended = "broken" if result.sent else "refused"
             result.text = _words(error)
@@ -109,11 +122,11 @@ class Link:
         if not self.allow_local and is_local(address):
             raise OSError(f"{address} is this server itself or a local link")
 
-    def _listen(self, connection, result, lacking):
+    def _listen(self, connection, result, pause):
         """Read into ``result`` until the answer is whole, cannot become whole, or its time is over."""
         decoder = Decoder()
         try:
-            result.ended, result.text = self._read(connection, decoder, lacking)
+            result.ended, result.text = self._read(connection, decoder, pause)
         except ProtocolError as error:
             result.ended, result.text = "malformed", str(error)
         except OSError as error:
@@ -122,31 +135,54 @@ class Link:
             result.text = _words(error)
         result.fields = decoder.fields
 
-    def _read(self, connection, decoder, lacking):
+    def _read(self, connection, decoder, pause):
         """Return (ended, text)."""
-        end = time.monotonic() + self.answer_seconds
+        end, begun = time.monotonic() + self.answer_seconds, None
         while True:
-            wait = self._patience(end - time.monotonic(), decoder, lacking)
+            now = time.monotonic()
+            wait = _patience(decoder, pause, end - now, now - (begun or now))
             data = _receive(connection, wait) if wait > 0 else None
             if data:
                 decoder.receive(data)
+                begun = (begun or time.monotonic()) if _has_begun(decoder) else None
             elif decoder.complete:
                 return "complete", ""
             elif data is None:
-                return "silence", "no answer in time"
+                return _given_up(decoder)
             else:
                 return "closed", "closed without a whole answer"
 
-    def _patience(self, left, decoder, lacking):
-        """Return how many seconds to wait for more; ``left`` is what is left of the time for an answer."""
-        fields = decoder.fields
-        if not fields:
-            return left
-        # a till that stopped in the middle of an answer would never know what was paid
-        left += LAST_SECONDS
-        if not decoder.complete:
-            return left
-        return min(left, PAUSE_SECONDS if lacking(fields) else self.quiet_seconds)
+
+def _has_begun(decoder):
+    """Whether an answer has begun, or something that will not become one.
+
+    A receipt (AE=11) and signs of life come while the customer is still at the terminal.
+    """
+    return not decoder.accepted if decoder.fields else decoder.noise
+
+
+def _patience(decoder, pause, left, since):
+    """Return how many seconds to wait for more.
+
+    :param pause: a callable that says how long a pause within an answer of these fields may be
+    :param left: what is left of the time for an answer; since: seconds since it has begun
+    """
+    if not _has_begun(decoder):
+        return left
+    # a till that stopped in the middle of an answer would never know what was paid
+    left = min(left + LAST_SECONDS, BEGUN_SECONDS - since)
+    return min(left, pause(decoder.fields) if decoder.complete else STALLED_SECONDS)
+
+
+def _given_up(decoder):
+    """Return (ended, text) of an answer that did not come, or not to its end: nobody knows what was paid."""
+    if decoder.fields:
+        return "silence", "the answer has begun and did not end"
+    return (
+        ("malformed", "this is no answer of a terminal")
+        if decoder.noise
+        else ("silence", "no answer in time")
+    )
 
 
 def is_address(host):

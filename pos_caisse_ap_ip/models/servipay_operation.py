@@ -11,7 +11,7 @@ from odoo.addons.paypercloud_servipay.models.servipay_gone import leave
 
 from ..caisse_ap import card, history
 from ..caisse_ap import request as requests
-from ..caisse_ap.compare import lacking
+from ..caisse_ap.compare import lacking, may_follow
 from ..caisse_ap.conclude import attribute_duplicate, conclude
 from ..caisse_ap.errors import ProtocolError
 from ..caisse_ap.frame import encode
@@ -161,6 +161,7 @@ class ServipayOperation(models.Model):
                 encode(asked),
                 on_sent=lambda: tell(Finding("pending", "")),
                 lacking=lambda fields: lacking(request, fields),
+                may_follow=lambda fields: may_follow(request, fields),
             )
             journal(request.action, asked, exchange)
             return read(exchange)

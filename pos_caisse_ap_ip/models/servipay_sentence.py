@@ -11,6 +11,8 @@ class ServipaySentence(models.AbstractModel):
             **super()._sentences(),
             "ap_timed_out": _("timed out"),
             "ap_closed": _("closed without a whole answer"),
+            "ap_unended": _("the answer has begun and did not end"),
+            "ap_no_terminal": _("this is no answer of a terminal"),
             "ap_unresolved": _("the name could not be resolved in time"),
             "ap_no_address": _("the name has no address"),
             "ap_local": _("%(address)s is this server itself or a local link"),

@@ -36,7 +36,7 @@ Scripts: ``terminal.script(name, **options)`` for the next request, ``default(..
 paid                  contact card, AE 10
 contactless           CC 00B, CI 2
 offline               paid without AC
-cheque                CC 00C, AD, AG, AH; no card (any request with CC 00C is answered so too)
+cheque                CC 00C, AD, AG, AH; no card, no AC (any request with CC 00C is answered so too)
 padded                CB with ``digits`` digits (12)
 partial               CB lower: ``amount``, or half
 paid_af01             AF 01 beside AE 10
@@ -52,7 +52,8 @@ format, app, action,  AF 09, AF 10, AF 12, AF 13, at once
 currency
 wait_customer         until ``press()``, or after ``after`` seconds as if ``button`` (green) was pressed
 late                  paid after the usual delay, answered ``late`` (1) seconds after that
-accepted_11           AE 11 at once (as with BA=1), the result is never sent
+accepted_11           AE 11 at once (as with BA=1), the result is never sent; ``follows="later"``: sent on the
+                      same connection, "together": in one packet with it
 split                 cut at ``cuts`` (9, 14, -5), or "fields", or "bytes"; ``pause`` (0.05) seconds between
 ae_third              AE is the third field
 keep_open, close      after the answer
@@ -261,7 +262,8 @@ class Settings:
 
     delay: seconds a customer needs; busy: "answer" (AE 01 at once), "refuse" (the connection) or "silent"
     (accepted, no answer until free, then served); busy_reason: AF of the first; close: hang up after an
-    answer; duplicate_supported, reversal_supported: CD=3, CD=2 known (else AF 12); currencies: CE codes;
+    answer; duplicate_supported, reversal_supported: CD=3, CD=2 known (else AF 12); echoes: what CD=3 answers
+    for CB, CD and CE is what the question said (PayXpert, akretion); currencies: CE codes;
     magic: heed magic amounts; strict_tags: AF 09 for a tag nobody knows; quiet, patience: seconds, see the
     module.
     """
@@ -272,6 +274,7 @@ class Settings:
     close: bool = False
     duplicate_supported: bool = True
     reversal_supported: bool = True
+    echoes: bool = False
     currencies: tuple = ("978", "840", "756", "953")
     magic: bool = True
     strict_tags: bool = True
@@ -312,6 +315,7 @@ class Script:
     ck: str | None = None
     charged: bool | None = None
     accepted: bool = False
+    follows: str = "never"
     ending: str = "answer"
     ae_third: bool = False
     twist: str | None = None
@@ -326,6 +330,7 @@ class Script:
         checks = {
             "card": self.card in CARD_FIELDS,
             "button": self.button in BUTTONS,
+            "follows": self.follows in ("never", "later", "together"),
             "ending": self.ending in ("answer", "silence", "close", "reset"),
             "twist": self.twist in (None, *FIELD_TWISTS, *BYTE_TWISTS),
             "reason": self.reason is None or re.fullmatch(r"\d\d", self.reason),
@@ -412,7 +417,7 @@ CHEQUE = [("AD", "D0416926D031017807908F011519431044B"), ("AG", "0935"), ("AH", 
 class Charge:
     """Money that moved. kind: debit, credit or reversal; amount: minor units, positive; time: epoch seconds.
 
-    currency: CE; till: CA; private: CF; authorisation: AC, None when offline; application: CC.
+    currency: CE; till: CA; private: CF; authorisation: AC, None when offline or a cheque; application: CC.
     """
 
     number: int
@@ -486,9 +491,16 @@ def extended_reason(reason, code):
     return f"{reason}{code:<2.2}{'8HOLDER INVALID':<21}{'':4}"
 
 
-def identity_answer(request):
-    """The answer to CD=I, byte for byte what an Ingenico said."""
-    return [*_head(request), ("CD", "I"), ("AE", "10")]
+def echoed_answer(request, fields):
+    """The answer to CD=3 of a terminal that takes the decisive fields from the question."""
+    told = [field for field in fields if field[0] not in ("CB", "CD", "CE")]
+    repeated = _present([(tag, request.get(tag)) for tag in ("CB", "CD", "CE")])
+    return [*told[:3], *repeated, *told[3:]]
+
+
+def identity_answer(request, reason=None):
+    """The answer to CD=I, byte for byte what an Ingenico said; reason: AF beside it (akretion: 09)."""
+    return [*_head(request), ("CD", "I"), ("AE", "10"), *_present([("AF", reason)])]
 
 
 def accepted_answer(request):
@@ -765,7 +777,9 @@ class Books:
             currency=request.get("CE"),
             till=request.get("CA"),
             private=request.get("CF"),
-            authorisation=None if card == "offline" else f"{(self.first + self.count) % 1_000_000:06d}",
+            authorisation=None
+            if card in ("offline", "cheque")
+            else f"{(self.first + self.count) % 1_000_000:06d}",
             card=card,
             application=USUAL_APPLICATION[card] if asked == "000" else asked,
             time=time.time(),
@@ -1078,14 +1092,17 @@ class Terminal:
         try:
             script = self._choose(request)
             accepted = script.accepted or (request.get("BA") == "1" and request.action in MONEY)
-            if accepted:
-                stays = self._answer(connection, accepted_answer(request), script)
+            first = accepted_answer(request) if accepted else []
+            if accepted and script.follows != "together":
+                stays, first = self._answer(connection, first, script), []
                 if not stays:
                     connection.close()
             fields = self._carry_out(request, script, generation)
         finally:
             self._release(generation)
-        return stays if accepted else self._answer(connection, fields, script)
+        if accepted and script.follows == "never":
+            return stays
+        return self._answer(connection, first + fields, script)
 
     def _take(self, mode, generation):
         """Begin a dialogue; False when another one is under way."""
@@ -1202,9 +1219,12 @@ class Terminal:
         if script.reason:
             return refused_answer(request, script.reason, script)
         if request.action == "I":
-            return identity_answer(request)
+            return identity_answer(request, script.af)
         last = self._books.last
-        return paid_answer(request, last, script) if last else refused_answer(request, None)
+        if not last:
+            return refused_answer(request, None)
+        fields = paid_answer(request, last, script)
+        return echoed_answer(request, fields) if self.settings.echoes else fields
 
     def _answer(self, connection, fields, script=None):
         """Send an answer the way its script says. True when the connection stays open."""

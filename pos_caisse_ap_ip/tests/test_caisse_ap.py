@@ -1,4 +1,6 @@
+import socket
 import time
+from dataclasses import replace
 from unittest.mock import patch
 
 from odoo import fields
@@ -9,11 +11,13 @@ from odoo.addons.paypercloud_servipay.api.finding import Finding
 from odoo.addons.paypercloud_servipay_pos.tests.common import TillCase
 
 from ..caisse_ap.card import is_cheque_line
+from ..caisse_ap.frame import encode
 from ..models.link import Link
 from . import simulator
 from .simulator import Simulator
 
 MODELS = "odoo.addons.pos_caisse_ap_ip.models"
+HEAD = [("CZ", "0300"), ("CJ", "012345678901"), ("CA", "01")]
 
 
 @tagged("post_install", "-at_install")
@@ -138,6 +142,12 @@ class TestCaisseAp(TillCase):
         self.make_overdue(operation)
         return operation
 
+    def by_hand(self, amount):
+        """Pay at the terminal without a till of Odoo (amount in minor units)."""
+        with socket.create_connection(("127.0.0.1", self.terminal.port), 5) as till:
+            till.sendall(encode([*HEAD, ("CB", amount), ("CD", "0"), ("CE", "978")]))
+            self.assertIn(b"AE00210", till.recv(4096))
+
     def inquire(self, operation):
         """Ask a terminal that does not give back our reference; return (state, reason)."""
         self.terminal.script("other_private", actions="3")
@@ -148,6 +158,16 @@ class TestCaisseAp(TillCase):
         """Ours was last, amount and currency agree, and the authorisation is new: it is ours."""
         operation = self.lose("paid_then_lost")
         self.assertEqual(self.inquire(operation)[0], "approved")
+
+    def test_a_terminal_that_repeats_the_question(self):
+        """It told our own amount and currency of the payment before, whose number nobody here knows."""
+        self.terminal.configure(echoes=True)
+        self.by_hand("500")  # and refused unseen: no money of ours
+        operation = self.lose("format", ending="close")
+        with patch(f"{MODELS}.servipay_operation.history.ours_was_last", return_value=True):
+            self.assertEqual(self.inquire(operation), ("unknown", "ap_not_attributable"))
+        asked = [frame["raw"] for frame in self.terminal.frames if b"CD0013" in frame["raw"]]
+        self.assertFalse([frame for frame in asked if b"CB" in frame or b"CE003" in frame])
 
     def test_money_of_an_earlier_open_payment(self):
         """The customer of an earlier unknown payment paid after ours was sent: it is not our money."""
@@ -347,6 +367,42 @@ class TestCaisseAp(TillCase):
                 self.assertEqual(operation.state, "unknown")
                 operation._resolve("failed", "test")
 
+    def test_nothing_that_can_be_read_does_not_hold_the_till(self):
+        """An answer without its status, or noise, and a line that stays open: given up, and unknown."""
+        self.ap.caisse_ap_seconds = 60
+        for script in ("no_status", "garbage", "odd_status"):
+            with self.subTest(script=script), patch(f"{MODELS}.link.STALLED_SECONDS", 0.5):
+                self.terminal.script(script, delay=0)
+                began = time.monotonic()
+                operation, _snapshot = self.pay()
+                self.assertEqual(operation.state, "unknown")
+                self.assertLess(time.monotonic() - began, 20)
+                operation._resolve("failed", "test")
+
+    def test_outcome_behind_a_receipt(self):
+        """AE=11 only takes the request into account: how it ended follows on the same connection."""
+        for follows, delay in (("later", 1), ("together", 0)):
+            with self.subTest(follows=follows):
+                self.terminal.script("accepted_11", delay=delay, follows=follows)
+                operation, snapshot = self.pay()
+                self.assertEqual(operation.state, "approved", snapshot["text"])
+                self.assertTrue(operation.authorization_code)
+
+    def test_receipt_without_an_outcome(self):
+        """Nothing follows until the time is over: unknown, and the terminal's last transaction settles it."""
+        self.ap.sudo().caisse_ap_seconds = 10
+        self.terminal.script("accepted_11", delay=0, follows="never")
+        exchange = Link.exchange
+
+        def short(link, *args, **kwargs):
+            return exchange(replace(link, answer_seconds=1), *args, **kwargs)
+
+        with patch.object(Link, "exchange", short):
+            operation, _snapshot = self.pay()
+        self.assertEqual((operation.state, operation.reason), ("unknown", "ap_accepted"))
+        operation._inquire()
+        self.assertEqual(operation.state, "approved", operation.explanation)
+
     def test_split_and_odd_answers(self):
         """Pieces, unknown tags, junk in front and line feeds in values change nothing."""
         for script in ("split", "unknown_tags", "junk", "lf_in_values", "padded"):
@@ -382,6 +438,8 @@ class TestCaisseAp(TillCase):
         self.assertEqual(operation._caisse_ap_pos_facts(), [*facts, ("Check guarantee", "123456")])
         self.assertEqual((operation.cheque_fnci, operation.cheque_guarantee), ("0935", "123456"))
         self.assertNotIn(operation.cheque_cmc7, operation.log_ids.response_body)
+        self.assertFalse(operation.authorization_code, "a check has none")
+        self.assertLess(operation.log_ids.duration, 1000, "and the cashier does not wait for one")
 
     def test_check_line_is_exact(self):
         """Digits of a check's line may look like a card's number; altered, the line is of no use."""
@@ -580,6 +638,13 @@ class TestCaisseAp(TillCase):
         self.assertEqual(told["type"], "danger")
         self.terminal.plug()
         self.assertFalse(self.terminal.debits)
+
+    def test_test_button_where_the_terminal_does_not_identify_itself(self):
+        """It speaks the protocol, whatever it says of the question."""
+        for reason in ({"af": "09"}, {"reason": "12"}):
+            self.terminal.script("paid", actions="I", **reason)
+            told = self.ap.action_caisse_ap_test()["params"]
+            self.assertEqual(told["type"], "success", told["message"])
 
     def test_addresses(self):
         """No port in the name, no local address without an administrator, digits where digits belong."""

@@ -2225,6 +2225,12 @@ def fault_wrong_currency(document, books, currency):
     document["currencyCode"] = currency
 
 
+@fault("document", type_id=79)
+def fault_wrong_type(document, books, type_id):
+    """A transaction of another kind: a refund (79), a reservation (80) or one that nobody knows."""
+    document["transactionTypeId"] = type_id
+
+
 @fault("document", terminal="99999999")
 def fault_wrong_terminal(document, books, terminal):
     """Another terminal."""

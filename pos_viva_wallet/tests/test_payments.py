@@ -150,6 +150,16 @@ class TestPayments(VivaCase):
                 self.assertFalse(operation.approved_amount or operation.external_ref == other.external_ref)
                 operation._resolve("failed", "test")
 
+    def test_a_success_of_another_kind(self):
+        """A refund, a reservation or what nobody knows is no sale that was paid: a person looks."""
+        for type_id in (79, 18, 80, 99):
+            with self.subTest(type_id=type_id):
+                self.viva.fault("session", "wrong_type", times=1, type_id=type_id)
+                operation = self.pay()
+                self.assertEqual((operation.state, operation.reason), ("unknown", "mismatch"))
+                self.assertFalse(operation.approved_amount)
+                operation._resolve("failed", "test")
+
     def test_less_than_was_asked(self):
         """Less is no partial approval that was agreed: unknown, a person looks."""
         self.viva.script("approved", amount=1000)

@@ -23,7 +23,7 @@ class Session:
     reference                merchantReference
     success                  True, False, None: not told
     event, transaction_event eventId and transactionEventId (int): events.event, events.iso_code
-    type_id                  5 sale, 6 instalments, 60 IRIS, 4 refund, 7 void, 1 pre-authorisation, 0 capture
+    type_id                  5 sale, 4 refund, 7 void, 1 pre-authorisation, 0 capture: all of them in verdict
     preauth, abort_wished, abort_done   bool or None
     transaction              Viva.com's id of the transaction
     authorization_code, rrn, stan, order_code, short_order_code, brand, card_type, bank, aid, tid

@@ -12,8 +12,17 @@ from .request import ACTIONS, check
 from .session import Session, classify_session
 from .webhook import Event
 
-# transactionTypeId: what is certainly something else than was asked. Others come with new means of payment.
-_TYPES = {"preauth": {1}, "capture": {0}, "sale": {5, 6, 60}, "refund": {4, 7}}
+# transactionTypeId, in families: payments, refunds and voids, and what is neither. A number that stands in
+# none is unclear, so it is never what was asked: a new kind of refund would pass for a sale.
+_TYPES = {
+    "sale": {5, 6, 20, 23, 27, 48, 52, 58, 60},
+    "refund": {
+        *(4, 7, 11, 13, 17, 18, 21, 24, 26, 28, 30, 35, 37, 39, 41, 45, 49, 51, 53, 55, 57, 59, 61, 63, 65),
+        *(67, 71, 75, 79),
+    },
+    "preauth": {1, 80},
+    "capture": {0},
+}
 _FAMILY = {**{name: name for name in _TYPES}, "unreferenced_refund": "refund"}
 _REFUSALS = frozenset({"declined", "cancelled", "failed"})
 
@@ -152,9 +161,10 @@ def _bare(name, value):
 
 
 def _action(asked, session):
-    """A reservation is no payment, and a refund is none either."""
+    """A reservation is no payment, and a refund is none either; nor is what nobody knows."""
     family = _FAMILY[asked.action]
-    told = next((name for name, types in _TYPES.items() if session.type_id in types), "")
+    told = "" if session.type_id is None else str(session.type_id)
+    told = next((name for name, types in _TYPES.items() if session.type_id in types), told)
     if session.preauth and family == "sale" and not told:
         told = "preauth"
     if "transactionTypeId" in session.doubtful or "preauth" in session.doubtful:

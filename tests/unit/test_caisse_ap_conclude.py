@@ -14,11 +14,20 @@ if str(Path(__file__).resolve().parents[2] / "pos_caisse_ap_ip") not in sys.path
 
 from caisse_ap import codes
 from caisse_ap.answer import read
-from caisse_ap.compare import Mismatch, lacking, mismatches
+from caisse_ap.compare import Mismatch, lacking, may_follow, mismatches
 from caisse_ap.conclude import DOUBTS, STATES, Verdict, attribute_duplicate, conclude
 from caisse_ap.errors import ProtocolError
 from caisse_ap.frame import pairs_of
-from caisse_ap.request import Request, credit, debit, duplicate, duplicate_of, identification, reversal
+from caisse_ap.request import (
+    Request,
+    build,
+    credit,
+    debit,
+    duplicate,
+    duplicate_of,
+    identification,
+    reversal,
+)
 
 OURS = debit(1234, "EUR", private="P-1", reference="REF-1")
 PAID = {"CZ": "0301", "CA": "01", "CB": "1234", "CD": "0", "CE": "978", "AE": "10"}
@@ -128,7 +137,7 @@ def test_amount_of_a_failure_that_is_not_ours():
 
 def test_nothing_to_compare():
     assert mismatches(identification(), said(CD="I", CB="99", CE="840")) == ()
-    assert mismatches(duplicate(amount=5, currency="EUR"), said(CD="0", CE="840")) == ()
+    assert mismatches(duplicate(), said(CD="0", CE="840")) == ()
     assert mismatches(duplicate(), said(CA="02")) == (Mismatch("till", "01", "02"),)
 
 
@@ -147,6 +156,15 @@ def test_approved():
     assert verdict(CB="0001234", AC=None) == Verdict("approved")
     assert verdict(CB="1233") == Verdict("approved", partial=True)
     assert conclude(identification(), said(CD="I", CB=None, CE=None)) == Verdict("approved")
+
+
+@pytest.mark.parametrize("code", ["09", "12", "04", "00"])
+def test_an_identification_that_was_answered(code):
+    """akretion's emulator says 10 and 09 at once: there is no money that one could deny of the other."""
+    told = {"CD": "I", "CB": None, "CE": None, "AF": code}
+    assert conclude(identification(), said(**told)) == Verdict("approved")
+    slug = codes.REASONS[code].slug
+    assert conclude(identification(), said(**told, AE="01")).reason == slug
 
 
 @pytest.mark.parametrize(
@@ -305,11 +323,7 @@ def test_other_references_say_nothing_when_empty():
     [
         {"CA": "02"},
         {"CB": "1235"},
-        {"CB": None},
-        {"CB": "00"},
         {"CE": "840"},
-        {"CE": None},
-        {"CD": None},
         {"CD": "1"},
         {"CD": "I"},
         {"CD": "1", "AE": "01", "AF": "04"},
@@ -319,6 +333,21 @@ def test_other_references_say_nothing_when_empty():
 def test_it_differs(changes, reference):
     result = attribute(CF=reference, **changes)
     assert (result.state, result.reason, len(result.mismatches)) == ("unknown", "mismatch", 1)
+
+
+@pytest.mark.parametrize("changes", [{"CB": None}, {"CB": "00"}, {"CE": None}, {"CD": None}, {"CB": ""}])
+@pytest.mark.parametrize("reference", [None, "P-1"])
+def test_what_is_not_told_is_no_other_transaction(changes, reference):
+    assert attribute(CF=reference, **changes) == UNSURE
+    assert attribute(last=["184117"], CF=reference, **changes) == ANOTHER, "its number says whose it is"
+
+
+def test_an_answer_that_repeats_the_question_proves_nothing():
+    """PayXpert's terminals take CZ, CJ, CA, CB, CD and CE from the question; AC is the one paid before."""
+    question = dict(build(duplicate_of(OURS)))
+    echo = {tag: value for tag, value in question.items() if tag in ("CZ", "CJ", "CA", "CB", "CD", "CE")}
+    paid = read([*echo.items(), ("AC", "184117"), ("AE", "10")])
+    assert attribute_duplicate(OURS, paid, ["184116"], ours_was_last=True) == UNSURE
 
 
 def test_refusal_without_a_reason_may_be_a_busy_terminal():
@@ -359,7 +388,7 @@ def test_only_money_can_be_asked_after(request_):
 
 def test_a_credit_without_its_amount():
     ours = credit(1234, "EUR", private="P-1")
-    assert attribute(request=ours, CB=None, CF="P-1").reason == "mismatch"
+    assert attribute(request=ours, CB=None, CF="P-1") == UNSURE
     assert attribute(request=ours, CF="P-1") == APPROVED
 
 
@@ -373,26 +402,49 @@ WHOLE = [*PAID.items(), ("AC", "184117")]
     ("request_", "fields", "missing"),
     [
         (OURS, WHOLE, ()),
-        (OURS, [("CZ", "0301"), ("CJ", "1"), ("AE", "10")], ("CD", "CA", "CB", "CE", "AC")),
-        (OURS, PAID.items(), ("AC",)),
+        (OURS, [("CZ", "0301"), ("CJ", "1"), ("AE", "10")], ("CD", "CA", "CB", "CE")),
+        (OURS, PAID.items(), ()),
         (OURS, [("CZ", "0301")], ("AE", "CD")),
         (OURS, [("AE", "11"), ("CD", "0")], ()),
         (OURS, [("AE", "01"), ("CD", "0")], ("CA", "CE", "AF")),
         (OURS, [("AE", "01"), ("AF", "11"), ("CA", "01"), ("CD", "0"), ("CE", "978")], ()),
         (credit(1234, "EUR"), [("AE", "10"), *WHOLE[1:]], ()),
         (duplicate_of(OURS), [("AE", "10"), ("CD", "3"), ("CA", "01")], ("CB", "CE", "AC")),
+        (duplicate_of(OURS), [*PAID.items(), ("CC", "00C")], ()),
         (identification(), [("CZ", "0301"), ("CD", "I"), ("AE", "10")], ()),
         (identification(), [("AE", "10")], ("CD",)),
-        (debit(5, "EUR", receipts="100"), WHOLE, ("ZT",)),
-        (debit(5, "EUR", receipts="100"), [*WHOLE, ("ZT", "x")], ()),
-        (debit(5, "EUR", receipts="120"), [*WHOLE, ("ZT", "x")], ("ZT",)),
-        (debit(5, "EUR", receipts="120"), [*WHOLE, ("ZT", "x"), ("AK", "x")], ()),
-        (debit(5, "EUR", receipts="000"), WHOLE, ()),
-        (debit(5, "EUR", receipts="120"), [("AE", "01"), ("CD", "0")], ("CA", "CE", "AF")),
     ],
 )
 def test_lacking(request_, fields, missing):
     assert lacking(request_, list(fields)) == missing
+
+
+CHEQUE = debit(5, "EUR", application="00C")
+
+
+@pytest.mark.parametrize(
+    ("request_", "fields", "missing"),
+    [
+        (OURS, WHOLE, ()),
+        (OURS, PAID.items(), ("AC",)),
+        (duplicate_of(OURS), PAID.items(), ()),
+        (CHEQUE, PAID.items(), ()),
+        (OURS, [*PAID.items(), ("CC", "00C")], ()),
+        (OURS, [("AE", "01"), ("CD", "0")], ()),
+        (OURS, [("AE", "11"), ("CD", "0")], ()),
+        (identification(), [("AE", "10")], ()),
+        (debit(5, "EUR", receipts="100"), WHOLE, ("ZT",)),
+        (debit(5, "EUR", receipts="100"), [*WHOLE, ("ZT", "x")], ()),
+        (debit(5, "EUR", receipts="120"), WHOLE, ("ZT",)),
+        (debit(5, "EUR", receipts="120"), [*WHOLE, ("ZT", "x")], ("ZT",)),
+        (debit(5, "EUR", receipts="120"), [*WHOLE, ("ZT", "x"), ("AK", "x")], ()),
+        (debit(5, "EUR", receipts="000"), WHOLE, ()),
+        (debit(5, "EUR", receipts="120"), [("AE", "01"), ("CD", "0")], ()),
+    ],
+)
+def test_may_follow(request_, fields, missing):
+    """A cheque has no authorisation; an offline payment has none either, and does not say that it is one."""
+    assert may_follow(request_, list(fields)) == missing
 
 
 # -- whatever comes

@@ -1,5 +1,6 @@
 """Frames: any pieces give what one piece gives, bad bytes give ProtocolError and nothing else."""
 
+import contextlib
 import string
 import sys
 import time
@@ -17,12 +18,13 @@ from caisse_ap.frame import Decoder, decode, encode
 
 HEAD = b"CZ0040300CA00201"
 WHOLE = HEAD + b"AE00210"
+RECEIPT = HEAD + b"AE00211"
 TAGS = st.text(string.ascii_uppercase, min_size=2, max_size=2)
 VALUES = st.text(st.characters(max_codepoint=255), min_size=1, max_size=40)
 FIELDS = st.lists(st.tuples(TAGS, VALUES), max_size=12)
 # near misses: bytes that are almost frames find more than random ones
 PIECES = st.sampled_from(
-    [b"CZ", b"C", b"Z0040300", b"AE00210", b"000", b"999", b"\r\n", b"\n", b"AE", b"x", b"\xe9"]
+    [b"CZ", b"C", b"Z0040300", b"AE00210", b"AE00211", b"000", b"999", b"\r\n", b"\n", b"AE", b"x", b"\xe9"]
 )
 NEARLY = st.lists(st.one_of(PIECES, st.binary(max_size=6)), max_size=25).map(b"".join)
 
@@ -36,6 +38,15 @@ def outcome(chunks, limit=65536):
         except ProtocolError as raised:
             error = (raised.message, raised.field, raised.code)
     return decoder.fields, decoder.complete, decoder.on_boundary, error
+
+
+def moods(chunks, limit=65536):
+    """Whether it only heard a receipt, and whether noise."""
+    decoder = Decoder(limit)
+    with contextlib.suppress(ProtocolError):
+        for chunk in chunks:
+            decoder.receive(chunk)
+    return decoder.accepted, decoder.noise
 
 
 def cut(data, places):
@@ -231,14 +242,70 @@ def test_fields_is_a_copy():
     assert len(decoder.fields) == 3
 
 
+PAID = [("CZ", "0300"), ("CA", "01"), ("AE", "10")]
+
+
+@pytest.mark.parametrize("between", [b"", b"\r\n", b"\x06", b"AFx", b"C", RECEIPT, b"\r\nxx\n" + RECEIPT])
+def test_outcome_behind_a_receipt(between):
+    """AE=11 takes the request into account; the frame that says how it ended is the answer."""
+    assert outcome([RECEIPT + between + WHOLE + b"\n"]) == (PAID, True, True, None)
+    assert moods([RECEIPT + between + WHOLE])[0] is False
+
+
+def test_receipt_alone():
+    accepted = [*PAID[:2], ("AE", "11")]
+    for tail in (b"", b"\r\n", b"\x06", b"\x06x"):
+        assert outcome([RECEIPT + tail]) == (accepted, True, True, None)
+        assert moods([RECEIPT + tail]) == (True, False)
+    assert outcome([RECEIPT + b"CZ004"])[:3] == (accepted, False, False)
+    assert outcome([RECEIPT + b"CZ0040301CB00"])[:3] == ([("CZ", "0301")], False, False)
+    assert moods([RECEIPT + b"CZ0040301"]) == (False, False)
+
+
+@pytest.mark.parametrize(
+    "data", [RECEIPT + b"AE00210", HEAD + b"AE00210AE00211" + WHOLE, WHOLE + WHOLE, WHOLE + RECEIPT]
+)
+def test_two_statuses_of_one_frame_stay_two(data):
+    """Only a receipt is replaced: whatever else is said twice is for `answer.read` to doubt."""
+    values = {value for tag, value in outcome([data])[0] if tag == "AE"}
+    assert values == ({"10"} if b"11" not in data else {"10", "11"})
+
+
+def test_an_error_behind_a_receipt_and_a_frame():
+    fields, complete, _boundary, error = outcome([RECEIPT + HEAD + b"x"])
+    assert (fields, complete, error[2]) == (PAID[:2], False, "header")
+    assert outcome([RECEIPT + b"CZx"])[3][2] == "header"
+
+
+@pytest.mark.parametrize(
+    ("data", "noise"),
+    [
+        (b"", False),
+        (b"\x05\x06\r\n \x00\x7f", False),
+        (WHOLE, False),
+        (b"\x06" + WHOLE, False),
+        (b"C", False),
+        (b"x", True),
+        (b"\xff", True),
+        (b"Cx", True),
+        (b"HTTP/1.1 " + WHOLE, True),
+    ],
+)
+def test_noise(data, noise):
+    assert moods([data]) == (False, noise)
+
+
 @settings(max_examples=300)
 @given(NEARLY, st.lists(st.integers(0, 500), max_size=12), st.sampled_from([7, 20, 65536]))
 @example(b"C" + WHOLE + b"\r\nx", [1, 2, 24, 25], 65536)
 @example(WHOLE + b"\n" * 9, list(range(40)), 30)
+@example(RECEIPT + b"\r\n\x06" + WHOLE, [27, 33, 34, 35, 36], 65536)
+@example(RECEIPT + b"xC" + RECEIPT + b"CZx", [27, 33, 34], 65536)
 def test_any_pieces_give_what_one_piece_gives(data, places, limit):
-    whole = outcome([data], limit)
-    assert outcome(cut(data, places), limit) == whole
-    assert outcome([data[at : at + 1] for at in range(len(data))], limit) == whole
+    for see in (outcome, moods):
+        whole = see([data], limit)
+        assert see(cut(data, places), limit) == whole
+        assert see([data[at : at + 1] for at in range(len(data))], limit) == whole
 
 
 @given(FIELDS, st.lists(st.integers(0, 500), max_size=12), st.binary(max_size=10))
@@ -253,7 +320,13 @@ def test_linear_time():
 
     Four times the bytes cost about four times the processor's time, not sixteen times.
     """
-    for data in (b"CZ000" * 13000, b"C" * 65000, (b"CZ999" + b"x" * 999) * 64, WHOLE + b"\n" * 65000):
+    for data in (
+        b"CZ000" * 13000,
+        b"C" * 65000,
+        (b"CZ999" + b"x" * 999) * 64,
+        WHOLE + b"\n" * 65000,
+        RECEIPT * 2500,
+    ):
         assert outcome([data[at : at + 1] for at in range(len(data))])[3] is None
         whole, quarter = processor_time(data), processor_time(data[: len(data) // 4])
         assert whole < 9 * max(quarter, 0.02)

@@ -15,7 +15,7 @@ import pytest
 if str(Path(__file__).resolve().parents[2] / "pos_caisse_ap_ip") not in sys.path:
     sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "pos_caisse_ap_ip"))
 
-from caisse_ap.compare import lacking
+from caisse_ap.compare import lacking, may_follow
 from caisse_ap.frame import encode
 from caisse_ap.request import build, credit, debit, identification
 
@@ -79,7 +79,9 @@ def ask(port, request=DEBIT, host="127.0.0.1", **options):
     options = {"answer_seconds": 5, "allow_local": True, **options}
     began = time.monotonic()
     exchange = link.Link(host, port, **options).exchange(
-        encode(build(request)), lacking=lambda fields: lacking(request, fields)
+        encode(build(request)),
+        lacking=lambda fields: lacking(request, fields),
+        may_follow=lambda fields: may_follow(request, fields),
     )
     return exchange, time.monotonic() - began
 
@@ -212,6 +214,160 @@ def test_a_terminal_that_never_ends(terminal):
     exchange, seconds = ask(terminal(act).port, answer_seconds=0.5)
     assert exchange.ended == "complete"
     assert seconds < 0.5 + link.LAST_SECONDS + 0.5
+
+
+# -- what an answer may hold and need not
+
+
+def whole(fields):
+    """Sends these fields at once and keeps the line open."""
+
+    def act(connection):
+        connection.sendall(encode(fields))
+        connection.recv(1)
+
+    return act
+
+
+OFFLINE = [field for field in ANSWER if field[0] != "AC"]
+CHEQUE = [(tag, "00C" if tag == "CC" else value) for tag, value in OFFLINE]
+
+
+@pytest.mark.parametrize(
+    ("request_", "fields"),
+    [
+        (debit(1234, "EUR", application="00C"), CHEQUE),
+        (DEBIT, CHEQUE),
+        (DEBIT, OFFLINE),
+        (debit(1234, "EUR", receipts="120"), ANSWER),
+        (debit(1234, "EUR", receipts="120"), [*ANSWER, ("ZT", "CK003120AK004QUJD")]),
+    ],
+)
+def test_what_may_be_absent_costs_no_pause(terminal, request_, fields):
+    """A cheque has no authorisation, an offline card neither, and two slips may come as one."""
+    exchange, seconds = ask(terminal(whole(fields)).port, request_)
+    assert (exchange.ended, exchange.fields) == ("complete", fields)
+    assert seconds < 1, "measured: 1.5 s at each cheque"
+
+
+def test_a_slip_that_follows_at_once_is_heard(terminal):
+    slip = [("ZT", "CK003100AK004QUJD")]
+
+    def act(connection):
+        connection.sendall(encode(ANSWER))
+        time.sleep(0.15)
+        connection.sendall(encode(slip))
+        connection.recv(1)
+
+    exchange, _seconds = ask(terminal(act).port, debit(1234, "EUR", receipts="100"))
+    assert exchange.fields == ANSWER + slip
+
+
+# -- "request taken into account" (AE=11), and the outcome after it
+
+ACCEPTED = [("CZ", "0301"), ("CJ", "330538600404"), ("CA", "01"), ("CD", "0"), ("AE", "11")]
+
+
+@pytest.mark.parametrize("tail", [b"", b"\r\n", b"\x06"])
+@pytest.mark.parametrize("pause", [0, 1])
+def test_the_outcome_after_the_receipt_is_heard(terminal, pause, tail):
+    """One public client and its simulator send both on one connection, also in one packet."""
+
+    def act(connection):
+        connection.sendall(encode(ACCEPTED) + tail + (b"" if pause else encode(ANSWER)))
+        time.sleep(pause)
+        connection.sendall(encode(ANSWER) if pause else b"")
+        connection.recv(1)
+
+    exchange, seconds = ask(terminal(act).port)
+    assert (exchange.ended, exchange.fields) == ("complete", ANSWER)
+    assert seconds < pause + 1
+
+
+def test_the_outcome_after_the_receipt_never_comes(terminal):
+    exchange, seconds = ask(terminal(whole(ACCEPTED)).port, answer_seconds=0.5)
+    assert (exchange.ended, exchange.fields) == ("complete", ACCEPTED)
+    assert 0.4 < seconds < 1.5, "listened to until the deadline, and no longer"
+
+
+def test_the_terminal_hangs_up_after_the_receipt(terminal):
+    exchange, seconds = ask(terminal(lambda connection: connection.sendall(encode(ACCEPTED))).port)
+    assert (exchange.ended, exchange.fields) == ("complete", ACCEPTED)
+    assert seconds < 1
+
+
+def test_an_outcome_that_is_cut_is_none(terminal):
+    def act(connection):
+        connection.sendall(encode(ACCEPTED) + encode(ANSWER)[:38])
+
+    exchange, _seconds = ask(terminal(act).port)
+    assert (exchange.ended, exchange.sent) == ("closed", True)
+
+
+# -- what holds a till although nobody will pay by it
+
+
+def without_status(connection):
+    connection.sendall(encode([field for field in ANSWER if field[0] != "AE"]))
+    connection.recv(1)
+
+
+def cut_in_a_field(connection):
+    connection.sendall(encode(ANSWER)[:-3])
+    connection.recv(1)
+
+
+def noise(connection):
+    connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n\xff\x00\x02")
+    connection.recv(1)
+
+
+@pytest.mark.parametrize(
+    ("act", "ended"), [(without_status, "silence"), (cut_in_a_field, "silence"), (noise, "malformed")]
+)
+def test_what_was_begun_and_does_not_go_on_is_given_up(terminal, monkeypatch, act, ended):
+    """The customer is done when an answer begins: what pauses for longer than any terminal does is over."""
+    monkeypatch.setattr(link, "STALLED_SECONDS", 0.5)
+    exchange, seconds = ask(terminal(act).port, answer_seconds=20)
+    assert (exchange.sent, exchange.ended) == (True, ended), "nobody knows what was paid"
+    assert seconds < 3
+
+
+@pytest.mark.parametrize("piece", [b"x", encode([("ZZ", "x")])])
+def test_what_never_ends_is_given_up(terminal, monkeypatch, piece):
+    monkeypatch.setattr(link, "BEGUN_SECONDS", 1)
+
+    def act(connection):
+        connection.sendall(b"" if piece == b"x" else encode(ANSWER[:1]))
+        while True:
+            connection.sendall(piece)
+            time.sleep(0.05)
+
+    exchange, seconds = ask(terminal(act).port, answer_seconds=20)
+    assert exchange.sent and exchange.ended in ("silence", "malformed")
+    assert seconds < 4
+
+
+@pytest.mark.parametrize("sign", [b"\x06", b"\x05\r\n", b"\r\n"])
+def test_a_sign_of_life_is_no_answer(terminal, monkeypatch, sign):
+    """A terminal that acknowledges the request still waits for its customer."""
+    monkeypatch.setattr(link, "STALLED_SECONDS", 0.3)
+
+    def act(connection):
+        connection.sendall(sign)
+        time.sleep(1)
+        connection.sendall(encode(ANSWER))
+        connection.recv(1)
+
+    exchange, _seconds = ask(terminal(act).port)
+    assert (exchange.ended, exchange.fields) == ("complete", ANSWER)
+
+
+def test_the_bounds_are_longer_than_any_known_pause():
+    """A second is known of terminals, and three seconds is the longest that a public till waits."""
+    assert link.STALLED_SECONDS > 3 > link.PAUSE_SECONDS > 1
+    assert link.BEGUN_SECONDS > 2 * link.STALLED_SECONDS
+    assert link.QUIET_SECONDS < link.OPTIONAL_SECONDS < 0.5
 
 
 # -- addresses

@@ -436,6 +436,26 @@ def test_duplicate_after_a_partial_tells_what_was_taken(one):
     assert talk(one, DUPLICATE)["CB"] == "500"
 
 
+def test_duplicate_may_repeat_the_question(one):
+    """PayXpert and akretion: CA, CB, CD and CE of the answer are those of the question, AC is not."""
+    one.configure(echoes=True)
+    paid = talk(one, ask("500"))
+    answer = talk(one, ask("777", cd="3", ce="840"))
+    assert [answer[tag] for tag in ("CB", "CD", "CE", "AC", "AE")] == ["777", "3", "840", paid["AC"], "10"]
+    answer = talk(one, DUPLICATE)
+    assert {"CB", "CE"}.isdisjoint(answer) and answer["AC"] == paid["AC"]
+
+
+def test_identification_with_a_reason(one):
+    one.script("paid", actions="I", af="09")
+    assert raw(one, IDENTIFY).endswith(b"AE00210AF00209")
+
+
+def test_a_cheque_has_no_authorisation(one):
+    answer = talk(one, ask(tail="CC00300C"))
+    assert (answer["CC"], answer["AE"]) == ("00C", "10") and "AC" not in answer
+
+
 def test_duplicate_and_reversal_may_be_unknown(one):
     talk(one, ask())
     one.configure(duplicate_supported=False, reversal_supported=False)
@@ -697,6 +717,17 @@ def test_accepted_11(one):
         until(lambda: one.debits)
         assert till.receive(timeout=0.1) == b""
     assert talk(one, DUPLICATE)["AE"] == "10"
+
+
+@pytest.mark.parametrize("follows", ["later", "together"])
+def test_the_result_after_accepted_11(one, follows):
+    one.script("accepted_11", delay=0.2, follows=follows)
+    with Till(one, ask()) as till:
+        heard = fields_of(till.receive(quiet=0.6))
+        assert [value for tag, value in heard if tag == "AE"] == ["11", "10"]
+        assert len(till.pieces) == (1 if follows == "together" else 2)
+    with pytest.raises(ValueError):
+        one.script("accepted_11", follows="perhaps")
 
 
 def test_immediate_answer_is_what_ba_asks_for(one):

@@ -31,7 +31,8 @@ EXPECTED = {
     **dict.fromkeys(["8", "85"], (N, N, N, N, A)),
     "81": (N, N, N, N, P),
     "82": (N, N, N, N, U),
-    **dict.fromkeys(["83", "84", "94"], (N, N, N, N, D)),
+    **dict.fromkeys(["83", "94"], (N, N, N, N, D)),
+    "84": (N, N, N, N, U),
     "88": (N, N, N, N, N),
     **dict.fromkeys(["9", "95"], (A, A, A, N, N)),
     "91": (P, P, P, N, N),
@@ -120,6 +121,8 @@ def goes_back(old, new):
         return False
     if new in {"1", "2", "57"} and before.stage > 1:
         return True
+    if (old, new) in {("9", "93"), ("95", "93")}:
+        return False  # a bank refuses what it took
     # once money was taken, only its cancellation or refund is news; once it was reserved, only what follows
     return after.stage < (4 if before.captured else 2 if before.authorised else 0)
 
@@ -158,7 +161,11 @@ def test_no_pair_goes_back():
         ("1", "2", True),
         ("9", "2", False),
         ("9", "1", False),
-        ("9", "93", False),
+        ("9", "93", True),
+        ("95", "93", True),
+        ("93", "2", True),
+        ("8", "93", False),
+        ("7", "93", False),
         ("6", "93", False),
         ("5", "93", True),
         ("91", "93", True),
@@ -191,7 +198,8 @@ ALL_STATES = ["draft", "sent", "pending", "cancelling", A, D, C, "failed", U, R]
 
 UNDONE = {
     **dict.fromkeys(("purchase", "authorisation"), {"6", "64", "7", "74", "75"}),
-    "refund": {"84", "94", "96"},
+    "capture": {"93"},
+    "refund": {"94", "96"},
 }
 
 
@@ -225,8 +233,18 @@ def test_a_success_wins_whatever_comes_in_whatever_order():
 def test_what_undoes_a_success_is_said_by_status_alone():
     assert next_state(A, "purchase", C, "7") == R and next_state(A, "authorisation", C, "6") == R
     assert next_state(A, "purchase", C, "1") is None and next_state(A, "purchase", C) is None
-    assert next_state(A, "refund", D, "84") == R and next_state(A, "refund", D, "83") is None
-    assert next_state(A, "capture", D, "93") is None and next_state(A, "void", D, "63") is None
+    assert next_state(A, "refund", D, "94") == R and next_state(A, "refund", D, "83") is None
+    assert next_state(A, "capture", D, "93") == R and next_state(A, "void", D, "63") is None
+    assert next_state(A, "purchase", D, "93") is None, "a page's refusal may be of another attempt"
+
+
+def test_declined_by_the_acquirer_is_no_refusal_of_a_refund():
+    """No published list says so: "payment declined by the acquirer (will be debited)"."""
+    assert meaning("84").slug == "acquirer_declined" and meaning("83").slug == "refund_refused"
+    assert next_state("pending", "refund", U, "84") == U and next_state(A, "refund", U, "84") is None
+    assert "goes back" in words.sentence("acquirer_declined")
+    assert [code for code in EXPECTED if status.gives_back(code)] == ["84"]
+    assert not status.gives_back(None) and not status.gives_back("")
 
 
 def test_next_state_of_anything():

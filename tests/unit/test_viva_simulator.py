@@ -1231,6 +1231,7 @@ def test_oversize(sim, till, declared):
     [
         ("wrong_amount", "amount", 1171),
         ("wrong_currency", "currencyCode", "826"),
+        ("wrong_type", "transactionTypeId", 79),
         ("wrong_terminal", "terminalId", "99999999"),
         ("wrong_reference", "merchantReference", "SOMEBODY-ELSE"),
         ("no_success", "success", "absent"),
