@@ -8,7 +8,7 @@
     "author": "Servipay payment suite developers",
     "development_status": "Beta",
     "depends": ["paypercloud_servipay", "account_payment"],
-    "external_dependencies": {"python": ["lxml"]},
+    "external_dependencies": {"python": ["lxml", "phonenumbers"]},
     "data": [
         "security/ir.model.access.csv",
         "wizards/payment_ogone_recovery_views.xml",

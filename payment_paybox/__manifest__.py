@@ -7,7 +7,7 @@
     "author": "Servipay payment suite developers",
     "development_status": "Beta",
     "depends": ["paypercloud_servipay", "account_payment"],
-    "external_dependencies": {"python": ["pycountry", "cryptography"]},
+    "external_dependencies": {"python": ["pycountry", "cryptography", "anyascii", "phonenumbers"]},
     "data": [
         "views/payment_templates.xml",
         "views/portal_templates.xml",

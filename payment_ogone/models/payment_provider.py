@@ -3,6 +3,7 @@ from urllib.parse import urljoin
 from odoo import _, api, fields, models
 from odoo.exceptions import UserError, ValidationError
 
+from odoo.addons.payment import utils as payment_utils
 from odoo.addons.paypercloud_servipay.models.servipay_secrets import is_set, sealed, secret
 from odoo.addons.paypercloud_servipay.models.tested import told
 
@@ -11,6 +12,7 @@ from ..ogone import check, direct, methods
 from ..ogone import page as pages
 from ..ogone.errors import ProtocolError
 from ..ogone.lists import read_names
+from ..ogone.money import hundredths
 from ..ogone.platform import can_be_notified, platform
 from ..ogone.worthless import is_worthless
 from .ogone_client import OgoneClient
@@ -371,10 +373,34 @@ class PaymentProvider(models.Model):
         return OgoneClient(account, self._ogone_platform(), http)
 
     @api.model
-    def _get_compatible_providers(self, *args, is_validation=False, **kwargs):
-        """A card is kept while something is paid with it: the platform has no payment of nothing."""
-        providers = super()._get_compatible_providers(*args, is_validation=is_validation, **kwargs)
-        return providers.filtered(lambda one: one.code != "ogone") if is_validation else providers
+    def _get_compatible_providers(
+        self, company_id, partner_id, amount, currency_id=None, is_validation=False, **kwargs
+    ):
+        """Leave Ogone out where nothing can be paid with it.
+
+        A card is kept while something is paid with it: the platform has no payment of nothing. And it is
+        asked for hundredths of any currency: the third decimal of a dinar or rial cannot be written."""
+        kwargs.update(currency_id=currency_id, is_validation=is_validation)
+        providers = super()._get_compatible_providers(company_id, partner_id, amount, **kwargs)
+        currency = self.env["res.currency"].browse(currency_id).exists()
+        if not is_validation and self._ogone_can_write(amount, currency):
+            return providers
+        left_out = providers.filtered(lambda one: one.code == "ogone")
+        if kwargs.get("report") is not None:  # since 18.0, for whoever looks why a provider is missing
+            why = _("The platform cannot be asked for this amount.")
+            payment_utils.add_to_report(kwargs["report"], left_out, available=False, reason=why)
+        return providers - left_out
+
+    @api.model
+    def _ogone_can_write(self, amount, currency):
+        """Tell whether the platform can be asked for a Monetary value, as far as its currency is known."""
+        if not currency or not amount:
+            return True
+        try:
+            hundredths(currency._servipay_decimal(currency._servipay_payable(amount)), currency.name)
+        except ProtocolError as error:
+            return error.code != "decimals"
+        return True
 
     def _get_default_payment_method_codes(self):
         """Cards; 17.0 wants a list and only asks whether a code is in it."""

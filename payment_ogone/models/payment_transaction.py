@@ -4,6 +4,7 @@ from odoo import _, api, fields, models
 from odoo.exceptions import ValidationError
 
 from odoo.addons.paypercloud_servipay.api import states
+from odoo.addons.paypercloud_servipay.api.phones import first_phone
 from odoo.addons.paypercloud_servipay.models.online_report import CONFIRMING
 
 from ..ogone import direct, status
@@ -49,8 +50,9 @@ class PaymentTransaction(models.Model):
             )
             address = provider._ogone_platform().address("page")
         except ProtocolError as error:
+            why = self._servipay_why(error)
             raise ValidationError(
-                _("The payment cannot be started, nothing was paid: %(why)s", why=error.message)
+                _("The payment cannot be started, nothing was paid: %(why)s", why=why)
             ) from error
         return {**values, "api_url": address, "fields": form}
 
@@ -68,6 +70,7 @@ class PaymentTransaction(models.Model):
 
     def _ogone_customer(self):
         partner = self.partner_id
+        calling_code, number = first_phone(self._servipay_phones())
         return pages.Customer(
             name=self.partner_name or partner.name or "",
             email=self.partner_email or partner.email or "",
@@ -75,7 +78,7 @@ class PaymentTransaction(models.Model):
             zip_code=self.partner_zip or "",
             city=self.partner_city or "",
             country=self.partner_country_id.code or "",
-            phone=self.partner_phone or partner.phone or "",
+            phone=f"+{calling_code}{number}" if number else "",
         )
 
     # ------------------------------------------------------------------

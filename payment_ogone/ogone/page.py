@@ -44,9 +44,10 @@ LIMITS = {
 }
 MAX_NAME = 25  # PM, BRAND
 MAX_EMAIL = 50
-MAX_PHONE = 20
 MAX_ECHO = 200  # COMPLUS, PARAMPLUS
 _EMAIL = re.compile(r"[!-?A-~]+@[!-?A-~]+\.[!-?A-~]+", re.ASCII)
+# E.164, well within the 20 characters of OWNERTELNO
+_PHONE = re.compile(r"\+[1-9][0-9]{3,14}", re.ASCII)
 _ALIAS = re.compile(r"[A-Za-z0-9_-]{1,50}", re.ASCII)
 _COLOUR = re.compile(r"#[0-9A-Fa-f]{6}|[A-Za-z]{1,20}", re.ASCII)
 _PRINTABLE = re.compile(r"[!-~]+", re.ASCII)
@@ -89,7 +90,11 @@ class Payment:
 
 @dataclass(frozen=True)
 class Customer:
-    """Who pays, as it stands in the customer's record; anything may be empty. country: ISO 3166-1 alpha-2."""
+    """Who pays, as it stands in the customer's record; anything may be empty.
+
+    country  ISO 3166-1 alpha-2
+    phone    one number, "+", calling code and national number: "+33612345678"
+    """
 
     name: str = ""
     email: str = ""
@@ -303,10 +308,8 @@ def _email(email):
 
 
 def _phone(phone):
-    # half a number is somebody else's
-    text = phone.replace("(0)", "") if isinstance(phone, str) else ""
-    text = ("+" if text.strip().startswith("+") else "") + re.sub(r"[^0-9]", "", text)
-    return text if 4 <= len(text) <= MAX_PHONE else ""
+    # half a number is somebody else's, and so are two in a row
+    return phone if isinstance(phone, str) and _PHONE.fullmatch(phone) else ""
 
 
 def _address_fields(addresses):

@@ -1,11 +1,16 @@
 """To the page and back: the form, attempts, cancel, return, and what the portal and the invoice say."""
 
 from datetime import timedelta
+from unittest.mock import patch
 
 from odoo import fields
 from odoo.exceptions import ValidationError
 from odoo.tests import tagged
 
+from odoo.addons.paypercloud_servipay.compat import SERIES
+
+from ..ogone import page as pages
+from ..ogone.errors import ProtocolError
 from .common import OgoneCase
 
 
@@ -74,8 +79,62 @@ class TestPage(OgoneCase):
             self.assertEqual(tx.state, "done", code)
         dinar = self.env["res.currency"].with_context(active_test=False).search([("name", "=", "TND")])
         dinar.active, dinar.rounding = True, 0.001
-        with self.assertRaises(ValidationError):
+        with self.assertRaisesRegex(ValidationError, "1.234.* cannot be paid here"):
             self.form(self.transaction(amount=1.234, currency_id=dinar.id))
+
+    def test_third_decimal_is_not_offered(self):
+        """AMOUNT holds hundredths of every currency: 12.345 TND cannot be written."""
+        currencies = self.env["res.currency"].with_context(active_test=False)
+        dinar = currencies.search([("name", "=", "TND")])
+        dinar.active, dinar.rounding = True, 0.001
+        for amount, currency, offered in (
+            (12.345, dinar, False),
+            (12.34, dinar, True),
+            (12.34, self.currency, True),
+            (12.34, currencies, True),  # no currency is given
+        ):
+            args = (self.company.id, self.customer.id, amount)
+            found = self.env["payment.provider"]._get_compatible_providers(*args, currency_id=currency.id)
+            self.assertEqual(self.provider in found, offered, amount)
+        values = {"company_id": self.company.id, "partner_id": self.customer.id, "currency_id": dinar.id}
+        found = self.env["payment.provider"]._get_compatible_providers(**values, amount=12.345)
+        self.assertNotIn(self.provider, found)
+        if SERIES >= 18:
+            report = {}
+            self.env["payment.provider"]._get_compatible_providers(**values, amount=12.345, report=report)
+            self.assertFalse(report["providers"][self.provider]["available"])
+            self.assertIn("cannot be asked", report["providers"][self.provider]["reason"])
+
+    def test_currency_that_is_rounded_finer_than_it_can_be_paid(self):
+        self.currency.rounding = 0.001
+        bill = self.invoice(200.765)
+        args = (self.company.id, self.customer.id, bill.amount_residual)
+        found = self.env["payment.provider"]._get_compatible_providers(*args, currency_id=self.currency.id)
+        self.assertIn(self.provider, found)
+        tx = self.transaction(bill)
+        self.assertEqual(dict(self.form(tx)[1])["AMOUNT"], "20077")
+        self.attempt(tx)
+        self.assertEqual((tx.state, tx.amount, bill.amount_residual), ("done", 200.77, 0))
+        self.assertFalse(self.alerts())
+
+    def test_what_the_room_refuses_is_told_by_its_code(self):
+        tx = self.transaction(self.invoice())
+        self.assertNotIn("Room", tx._servipay_why(ProtocolError("Room's English", "order", "order")))
+        with patch.object(pages, "check_order", side_effect=ProtocolError("Room", "ORDERID", "pspid")):
+            with self.assertRaisesRegex(ValidationError, "configuration of this means of payment .*ORDERID"):
+                self.form(tx)
+
+    def test_phones_as_people_write_them(self):
+        france, japan = self.env.ref("base.fr").id, self.env.ref("base.jp").id
+        for phone, country, found in (
+            ("06 12 34 56 78 / 01 23 45 67 89", france, "+33612345678"),
+            ("01 23 45 67 89 poste 12", france, "+33123456789"),
+            ("03-1234-5678", japan, "+81312345678"),
+            ("01 23 45 67 89 01 23 45", france, None),
+        ):
+            self.customer.write({"phone": phone, "country_id": country})
+            fields = dict(self.form(self.transaction(self.invoice()))[1])
+            self.assertEqual(fields.get("OWNERTELNO"), found)
 
     def test_refused_then_paid(self):
         bill = self.invoice()

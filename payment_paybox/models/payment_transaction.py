@@ -3,6 +3,9 @@ import re
 from odoo import _, api, fields, models
 from odoo.exceptions import ValidationError
 
+from odoo.addons.paypercloud_servipay.api.errors import ProtocolError as AmountError
+from odoo.addons.paypercloud_servipay.api.phones import first_phone
+
 from ..paybox import buyer
 from ..paybox import page as pages
 from ..paybox.errors import ProtocolError
@@ -42,9 +45,10 @@ class PaymentTransaction(models.Model):
                 provider._paybox_routes(),
                 provider._paybox_options(self._paybox_company_amount(), self.partner_lang),
             )
-        except ProtocolError as error:
+        except (ProtocolError, AmountError) as error:
+            why = self._servipay_why(error)
             raise ValidationError(
-                _("The payment cannot be started, nothing was paid: %(why)s", why=error.message)
+                _("The payment cannot be started, nothing was paid: %(why)s", why=why)
             ) from error
         return {**values, "api_url": provider._paybox_client().page_address(), "fields": form}
 
@@ -55,7 +59,7 @@ class PaymentTransaction(models.Model):
         payments must never have the same one."""
         if pages.is_reference(self.reference) and not OWN.fullmatch(self.reference):
             return self.reference
-        safe = re.sub(r"[^A-Za-z0-9._/-]+", "-", buyer.plain(self.reference, 60))
+        safe = re.sub(r"[^A-Za-z0-9._/-]+", "-", buyer.plain(self.reference, 60, "._/-"))
         return f"TX-{self.id}-{safe}".strip("-")
 
     def _paybox_payment(self, operation, reference):
@@ -87,7 +91,10 @@ class PaymentTransaction(models.Model):
             if len(words) > 1 and not partner.is_company
             else ("", " ".join(words))
         )
-        phones = (self.partner_phone, partner.phone, self.provider_id.sudo().paybox_phone, company.phone)
+        country = company.country_id.code
+        # a number of the shop's own is dialled where the shop is
+        own = [(text, (country or "FR",)) for text in (self.provider_id.sudo().paybox_phone, company.phone)]
+        calling_code, phone = first_phone([*self._servipay_phones(), *own])
         return buyer.Buyer(
             first_name=first,
             last_name=last,
@@ -95,8 +102,9 @@ class PaymentTransaction(models.Model):
             street2=partner.street2 or "",
             zip_code=self.partner_zip or "",
             city=self.partner_city or "",
-            countries=tuple(filter(None, (self.partner_country_id.code, company.country_id.code))),
-            phones=tuple(filter(None, phones)),
+            countries=tuple(filter(None, (self.partner_country_id.code, country))),
+            calling_code=calling_code,
+            phone=phone,
         )
 
     def _paybox_quantity(self):

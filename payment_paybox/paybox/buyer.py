@@ -1,7 +1,9 @@
 """Who pays, as 3-D Secure 2 wants to know it: two XML documents that the platform always accepts.
 
-It refuses accents, line ends, empty elements, country 000 and quantities outside 1 to 99 without saying so.
-Source: protocols/paybox.md, 1.4.
+It refuses accents, line ends, empty elements, country 000 and quantities outside 1 to 99 without saying so,
+and some banks whatever is no letter, digit or space. Which number of a national plan is too long is not
+established: one is never cut.
+Source: protocols/paybox.md, 1.4 and 10.
 """
 
 import re
@@ -10,35 +12,26 @@ from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
 import pycountry
+from anyascii import anyascii
 
 HEAD = '<?xml version="1.0" encoding="utf-8"?>'
 UNKNOWN = "Unknown"  # an element must not be empty
 DEFAULT_COUNTRY = "250"
 MAX_QUANTITY = 99
-_LETTERS = str.maketrans(
-    {
-        **{"Æ": "AE", "æ": "ae", "Œ": "OE", "œ": "oe", "ß": "ss", "Ø": "O", "ø": "o", "Đ": "D", "đ": "d"},
-        **{"Ł": "L", "ł": "l", "Þ": "Th", "þ": "th", "’": "'", "‘": "'", "–": "-", "—": "-", "\u00a0": " "},
-    }
-)
-# how people abroad reach a country whose numbers are written without it; "" keeps the number as it is
-CALLING_CODES = {
-    **{"FR": "33", "MC": "377", "BE": "32", "LU": "352", "CH": "41", "DE": "49", "ES": "34", "IT": "39"},
-    **{"PT": "351", "NL": "31", "GB": "44", "IE": "353", "AT": "43", "DK": "45", "SE": "46", "NO": "47"},
-    **{"GP": "590", "MQ": "596", "GF": "594", "RE": "262", "YT": "262", "PM": "508", "BL": "590"},
-    **{"MF": "590", "PF": "689", "NC": "687", "WF": "681", "MA": "212", "DZ": "213", "TN": "216"},
-    **{"SN": "221", "CI": "225", "CM": "237", "US": "1", "CA": "1", "PL": "48", "RO": "40", "GR": "30"},
-}
-# E.164: these prefixes have one or two digits, all others three
-_SHORT_CODES = re.compile(r"(1|7|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58])", re.ASCII)
+MAX_NAME, MAX_STREET, MAX_ZIP, MAX_CITY = 22, 50, 10, 50
+IN_NAMES = "/-'"  # Jean-Pierre, d'Angelo: what the platform's own service has confirmed for names only
+_APOSTROPHES = "'’‘ʼʻ`´"
+_CALLING_CODE = re.compile(r"[1-9][0-9]{0,2}", re.ASCII)
+_NATIONAL_NUMBER = re.compile(r"[0-9]{4,15}", re.ASCII)
 
 
 @dataclass(frozen=True)
 class Buyer:
     """Name and address as they stand in the customer's record; any text may be empty.
 
+    street     may hold street2 too, as an Odoo payment's address does
     countries  ISO 3166-1 alpha-2 codes, the first usable one counts (customer, then company)
-    phones     numbers as people write them, the first usable one counts
+    calling_code, phone  digits of one number: "33" and "612345678"
     """
 
     first_name: str = ""
@@ -48,7 +41,8 @@ class Buyer:
     zip_code: str = ""
     city: str = ""
     countries: tuple = ()
-    phones: tuple = ()
+    calling_code: str = ""
+    phone: str = ""
 
 
 def shopping_cart(quantity):
@@ -60,15 +54,16 @@ def shopping_cart(quantity):
 
 
 def billing(buyer):
-    """PBX_BILLING (str) of a Buyer: always well-formed, ASCII, within the limits."""
+    """PBX_BILLING (str) of a Buyer: always well-formed, of letters, digits and spaces, within the limits."""
     first, last = _names(buyer)
+    street, more = address_lines(buyer.street, buyer.street2)
     elements = [
-        ("FirstName", plain(first, 22) or UNKNOWN),
-        ("LastName", plain(last, 22) or UNKNOWN),
-        ("Address1", plain(buyer.street, 50) or plain(buyer.street2, 50) or UNKNOWN),
-        ("Address2", plain(buyer.street2, 50) if plain(buyer.street, 50) else ""),
-        ("ZipCode", plain(buyer.zip_code, 10) or "00000"),
-        ("City", plain(buyer.city, 50) or UNKNOWN),
+        ("FirstName", first or UNKNOWN),
+        ("LastName", last or UNKNOWN),
+        ("Address1", street or UNKNOWN),
+        ("Address2", more),
+        ("ZipCode", plain(buyer.zip_code, MAX_ZIP) or "00000"),
+        ("City", plain(buyer.city, MAX_CITY) or UNKNOWN),
         ("CountryCode", country_number(buyer.countries)),
         *_phone_elements(buyer),
     ]
@@ -76,17 +71,57 @@ def billing(buyer):
     return f"{HEAD}<Billing><Address>{inside}</Address></Billing>"
 
 
-def plain(text, limit):
-    """`text` in printable ASCII, without accents and line ends, at most `limit` characters (before XML)."""
-    text = unicodedata.normalize("NFKD", text.translate(_LETTERS)) if isinstance(text, str) else ""
-    text = "".join(char if " " <= char <= "~" else " " if char.isspace() else "" for char in text)
-    return " ".join(text.split())[:limit].strip()
+def plain(text, limit, others=""):
+    """`text` in the Latin letters, digits and single spaces that every bank takes, at most `limit` of them.
+
+    Letters of all alphabets are transliterated; any other character becomes a space.
+
+    :param others: characters that stay as well; a dash or an apostrophe of any kind is one of them
+    """
+    text = unicodedata.normalize("NFKC", text[: 10 * limit]) if isinstance(text, str) else ""
+    text = "".join(_plain_character(char, others) for char in text)
+    # a sign that stands alone says nothing
+    words = (word for word in text.split() if word.strip(others))
+    return " ".join(words)[:limit].strip()
+
+
+def _plain_character(char, others):
+    if char in others:
+        return char
+    kind = unicodedata.category(char)
+    if kind[0] in "LNM":
+        found = "".join(one for one in anyascii(char) if one.isalnum())
+        return found or ("'" if "'" in others and char in _APOSTROPHES else "")
+    if kind == "Pd" and "-" in others:
+        return "-"
+    return "'" if "'" in others and char in _APOSTROPHES else " "
+
+
+def address_lines(street, street2, width=MAX_STREET):
+    """(Address1, Address2) of the lines of an address: nothing is repeated, nothing is cut that has room.
+
+    A line that is too long goes on in the second, from a word's beginning.
+    """
+    first, second = plain(street, 10 * width), plain(street2, 10 * width)
+    if second and f" {first}".lower().endswith(f" {second}".lower()):
+        first = first[: -len(second)].strip()
+    if not first:
+        first, second = second, ""
+    line = _line(first, width)
+    return line, _line(f"{first[len(line) :]} {second}".strip(), width)
+
+
+def _line(text, width):
+    """As many whole words as `width` characters hold, at least a part of the first."""
+    if len(text) <= width:
+        return text
+    return text[: width + 1].rpartition(" ")[0] or text[:width]
 
 
 def _names(buyer):
-    """A company has one name: it stands for both."""
-    first, last = buyer.first_name, buyer.last_name
-    return (first if plain(first, 22) else last), (last if plain(last, 22) else first)
+    """(first name, last name): a company has one name, which stands for both."""
+    first, last = (plain(name, MAX_NAME, IN_NAMES) for name in (buyer.first_name, buyer.last_name))
+    return first or last, last or first
 
 
 def country_number(countries):
@@ -100,32 +135,8 @@ def country_number(countries):
 
 
 def _phone_elements(buyer):
-    for number in buyer.phones:
-        prefix, digits = split_phone(number, buyer.countries)
-        if digits:
-            return [("CountryCodeMobilePhone", f"+{prefix}"), ("MobilePhone", digits)]
+    code, number = buyer.calling_code, buyer.phone
+    known = isinstance(code, str) and isinstance(number, str)
+    if known and _CALLING_CODE.fullmatch(code) and _NATIONAL_NUMBER.fullmatch(number):
+        return [("CountryCodeMobilePhone", f"+{code}"), ("MobilePhone", number)]
     return []
-
-
-def split_phone(number, countries=()):
-    """(calling code, national number) as digits (str), ("", "") when no usable number can be read.
-
-    "06 12 34 56 78" of a French customer and "+33 (0)6 12 34 56 78" both give ("33", "612345678").
-    """
-    text = number.replace("(0)", "") if isinstance(number, str) else ""
-    international = text.strip().startswith(("+", "00"))
-    digits = "".join(char for char in text if char in "0123456789")
-    if international:
-        digits = digits.removeprefix("00") if not text.strip().startswith("+") else digits
-        prefix = _calling_code(digits)
-        digits = digits[len(prefix) :]
-    else:
-        known = [CALLING_CODES[code] for code in countries if code in CALLING_CODES]
-        prefix = known[0] if known else "33"
-    digits = digits.lstrip("0")
-    return (prefix, digits) if prefix and 4 <= len(digits) <= 10 else ("", "")
-
-
-def _calling_code(digits):
-    short = _SHORT_CODES.match(digits)
-    return short[0] if short else digits[:3]

@@ -240,15 +240,19 @@ def _check_documents(fields):
     quantity = cart.findtext("total/totalQuantity") or ""
     if not re.fullmatch(r"[1-9]\d?", quantity):
         raise Refused("PBX_SHOPPINGCART : quantité de 1 à 99.")
-    limits = {"FirstName": 22, "LastName": 22, "Address1": 50, "ZipCode": 16, "City": 50}
+    limits = {"FirstName": 22, "LastName": 22, "Address1": 50, "Address2": 50, "ZipCode": 16, "City": 50}
     for name, limit in limits.items():
-        text = billing.findtext(f"Address/{name}") or ""
-        if not 1 <= len(text) <= limit or not re.fullmatch(r"[\x20-\x7e]+", text):
+        text = billing.findtext(f"Address/{name}")
+        if text is None and name == "Address2":
+            continue
+        # letters, digits and spaces are what all of the bank's modules send, and / - ' in names
+        others = "/'-" if name in ("FirstName", "LastName") else ""
+        if not 1 <= len(text or "") <= limit or not re.fullmatch(rf"[A-Za-z0-9 {others}]+", text, re.ASCII):
             raise Refused(f"PBX_BILLING : {name} incorrect.")
     if not re.fullmatch(r"(?!000)\d{3}", billing.findtext("Address/CountryCode") or ""):
         raise Refused("PBX_BILLING : CountryCode incorrect.")
     phone = billing.findtext("Address/MobilePhone")
-    if phone is not None and not re.fullmatch(r"\d{1,10}", phone):
+    if phone is not None and not re.fullmatch(r"[0-9]{1,16}", phone):
         raise Refused("PBX_BILLING : MobilePhone incorrect.")
 
 

@@ -1,5 +1,6 @@
 """The invoice: paid, partly paid, paid meanwhile, cancelled meanwhile; and who is told."""
 
+from dataclasses import replace
 from unittest.mock import patch
 
 from odoo.exceptions import UserError
@@ -7,6 +8,7 @@ from odoo.tests import tagged
 from odoo.tools import mute_logger
 
 from odoo.addons.paypercloud_servipay.compat import SERIES
+from odoo.addons.paypercloud_servipay.models.servipay_payment_documents import Document
 
 from .common import PayboxCase
 
@@ -45,6 +47,17 @@ class TestBooking(PayboxCase):
         self.paid(invoice, amount=70)
         self.assertEqual(invoice.amount_residual, 0)
         self.assertFalse(self.alerts())
+
+    def test_order_is_not_paid_twice_by_what_was_rounded(self):
+        self.currency.rounding = 0.001
+        tx = self.transaction(self.invoice())
+        # any record with a history stands for the order
+        order = Document(self.customer, self.currency, total=200.765, rest=-0.005, cancelled=False)
+        for rest, kinds in ((-0.005, []), (-1e-12, []), (-0.01, ["already_paid"])):
+            documents = [replace(order, rest=rest)]
+            with patch.object(type(tx), "_servipay_documents", lambda _tx, found=documents: found):
+                tx._servipay_check_orders()
+            self.assertEqual(self.alerts().mapped("kind"), kinds)
 
     def test_paid_meanwhile(self):
         invoice = self.invoice()

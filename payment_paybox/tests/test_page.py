@@ -1,10 +1,13 @@
 """To the page and back: the form, the server that is chosen, three attempts, cancel, return."""
 
+import re
+
 from odoo.exceptions import ValidationError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
 from ..models import paybox_client
+from ..paybox.errors import ProtocolError
 from .common import PayboxCase
 from .simulator import Refused
 
@@ -20,7 +23,7 @@ class TestPage(PayboxCase):
         self.assertEqual(address, f"{self.simulator.url}/php/")
         self.assertEqual((fields["PBX_TOTAL"], fields["PBX_CMD"]), ("12050", transaction.reference))
         self.assertTrue(fields["PBX_REPONDRE_A"].endswith("/payment/paybox/ipn"))
-        self.assertIn("<FirstName>Helene</FirstName><LastName>d'OEuvre</LastName>", fields["PBX_BILLING"])
+        self.assertIn("<FirstName>Helene</FirstName><LastName>d'Oeuvre</LastName>", fields["PBX_BILLING"])
         visit = self.simulator.open(pairs)
         self.assertFalse(visit.over)
         with self.assertRaises(Refused):
@@ -54,6 +57,37 @@ class TestPage(PayboxCase):
             self.assertEqual(transaction.state, "done", code)
             self.assertEqual(self.operation(transaction).approved_amount, amount)
 
+    def test_currency_that_is_rounded_finer_than_it_can_be_paid(self):
+        """As Odoo decided (odoo#262000): in the platform's unit from the beginning, on both sides."""
+        self.currency.rounding = 0.001
+        bill = self.invoice(200.765)
+        self.assertEqual(bill.amount_residual, 200.765)
+        tx = self.transaction(bill)
+        self.assertEqual(tx.amount, 200.77)
+        fields = dict(self.form(tx)[1])
+        self.assertEqual(fields["PBX_TOTAL"], "20077")
+        self.simulator.attempt(self.visit(tx), "ok")
+        self.tell()
+        self.assertEqual((tx.state, bill.amount_residual), ("done", 0))
+        self.assertFalse(self.alerts())
+
+    def test_amount_that_cannot_be_paid_is_told_in_the_reader_s_language(self):
+        self.currency.rounding = 0.001
+        tx = self.transaction(amount=0.004)
+        with self.assertRaisesRegex(ValidationError, "0[.]004.* cannot be paid here"):
+            self.form(tx)
+
+    def test_what_the_room_refuses_is_told_by_its_code(self):
+        tx = self.transaction(self.invoice())
+        for code in ("amount", "decimals", "currency", "email", "reference"):
+            told = tx._servipay_why(ProtocolError("Room's English", "field", code))
+            self.assertNotIn("Room", told)
+            self.assertNotIn("configuration", told)
+        self.assertIn("configuration", tx._servipay_why(ProtocolError("Room's English", "site", "site")))
+        self.customer.email = self.provider.paybox_email = self.company.email = False
+        with self.assertRaisesRegex(ValidationError, "nothing was paid: .*e-mail address"):
+            self.form(self.transaction(self.invoice()))
+
     def test_options_of_the_provider(self):
         self.provider.write(
             {"paybox_authentication": "04", "paybox_exemption_ceiling": 30, "paybox_capture_days": 3}
@@ -85,6 +119,53 @@ class TestPage(PayboxCase):
         self.company.email = False
         with self.assertRaises(ValidationError):
             self.form(self.transaction(self.invoice()))
+
+    def billing(self, **values):
+        """Return {element: text} of PBX_BILLING of a customer with these values."""
+        self.customer.write(values)
+        text = dict(self.form(self.transaction(self.invoice()))[1])["PBX_BILLING"]
+        self.simulator.open(self.form(self.transaction(self.invoice()))[1])
+        return dict(re.findall(r"<(\w+)>([^<]+)</", text))
+
+    def test_phones_as_people_write_them(self):
+        france, japan = self.env.ref("base.fr").id, self.env.ref("base.jp").id
+        italy, germany = self.env.ref("base.it").id, self.env.ref("base.de").id
+        self.company.write({"country_id": france, "phone": "01 42 00 00 00"})
+        for phone, country, found in (
+            ("06 12 34 56 78 / 01 23 45 67 89", france, ("+33", "612345678")),
+            ("33 6 12 34 56 78", france, ("+33", "612345678")),
+            ("01 23 45 67 89 poste 12", france, ("+33", "123456789")),
+            ("03-1234-5678", japan, ("+81", "312345678")),
+            ("+39 06 6982 1234", italy, ("+39", "0669821234")),
+            ("0151 12345678", germany, ("+49", "15112345678")),
+            ("ask reception", japan, ("+33", "142000000")),  # the company's own, in its country
+        ):
+            with self.subTest(phone):
+                values = self.billing(phone=phone, country_id=country)
+                self.assertEqual((values["CountryCodeMobilePhone"], values["MobilePhone"]), found)
+
+    def test_mobile_of_17_and_18_when_there_is_no_phone(self):
+        if "mobile" in self.customer._fields:
+            values = self.billing(phone=False, mobile="06 12 34 56 78")
+            self.assertEqual(values["MobilePhone"], "612345678")
+
+    def test_names_of_all_alphabets(self):
+        for name, first, last in (
+            ("Guðrún Sigurðardóttir", "Gudrun", "Sigurdardottir"),
+            ("Yıldız Çağlar", "Yildiz", "Caglar"),
+            ("山田太郎", "ShanTianTaiLang", "ShanTianTaiLang"),
+            ("Dupont & Fils (SARL)", "Dupont", "Fils SARL"),
+        ):
+            values = self.billing(name=name)
+            self.assertEqual((values["FirstName"], values["LastName"]), (first, last))
+
+    def test_address_is_said_once_and_goes_on(self):
+        values = self.billing(street2="Bât. B")
+        self.assertEqual((values["Address1"], values["Address2"]), ("3 place Bellecour", "Bat B"))
+        street = "Résidence des Tilleuls argentés, 12 bis avenue du Général de Gaulle"
+        values = self.billing(street=street)
+        self.assertEqual(values["Address1"], "Residence des Tilleuls argentes 12 bis avenue du")
+        self.assertEqual(values["Address2"], "General de Gaulle Bat B")
 
     def test_backup_when_the_first_server_is_down(self):
         self.simulator.set(available={"main": "KO", "backup": "OK"})

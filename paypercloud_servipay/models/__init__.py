@@ -29,6 +29,7 @@ from . import servipay_kept
 from . import servipay_payment_documents
 from . import servipay_payment_books
 from . import servipay_payment_gate
+from . import servipay_payment_form
 from . import servipay_payment_flow
 from . import servipay_payment_decision
 from . import servipay_payment_provider

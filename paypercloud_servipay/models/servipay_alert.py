@@ -1,3 +1,4 @@
+import hashlib
 from datetime import timedelta
 
 import psycopg2
@@ -23,7 +24,8 @@ COUNTED = (
 )
 DONE_DAYS = 90  # that an alert is kept when somebody has dealt with it
 OUTSIDE_DAYS = 400  # that one about nothing that Odoo knows is kept
-LONGEST_TEXT = 500  # characters
+LONGEST_TEXT = 500  # characters of somebody else's text in an alert
+LONGEST_NAME = 80  # and in its title, which is the subject of e-mails and activities
 PURGE_BATCH = 1000  # rows
 PURGE_BATCHES = 50  # per run of the vacuum
 
@@ -104,7 +106,7 @@ class ServipayAlert(models.Model):
     def _compute_texts(self):
         sentences, titles = self._sentences(), dict(self._fields["kind"]._description_selection(self.env))
         for alert in self:
-            title = ": ".join(part for part in (titles.get(alert.kind), alert.reference) if part)
+            title = ": ".join(part for part in (titles.get(alert.kind), _cut(alert.reference)) if part)
             alert.title = f"{title} ({alert.count})" if alert.count > 1 else title
             amount = alert.currency_id.format(alert.amount) if alert.currency_id else "-"
             text = sentences.get(alert.kind, "")
@@ -233,6 +235,7 @@ class ServipayAlert(models.Model):
         :param document: record that gets the activity, if it can have one
         :param values: provider, reference, amount, currency_id, detail
         """
+        key = _short_key(key)
         if self.search_count(["|", ("key", "=", key), ("last_key", "=", key)], limit=1):
             return self.browse()
         values = {name: _one_line(v) if isinstance(v, str) else v for name, v in values.items()}
@@ -417,8 +420,24 @@ class ServipayAlert(models.Model):
 
 
 def _one_line(text):
-    """A text of somebody else's as a title and a mail's subject can show it."""
-    return Masker().text(" ".join(text.split()))[:LONGEST_TEXT]
+    """A text of somebody else's as it may stand in a sentence: one line, no control characters, not endless.
+
+    Those that turn the direction of writing are among them: they would show another reference."""
+    text = "".join(char if char.isprintable() else " " for char in text[: 4 * LONGEST_TEXT])
+    return _cut(Masker().text(" ".join(text.split())), LONGEST_TEXT)
+
+
+def _cut(text, limit=LONGEST_NAME):
+    """A text (str or False) of at most ``limit`` characters, with a sign where something is missing."""
+    return text if not text or len(text) <= limit else f"{text[: limit - 1].rstrip()}…"
+
+
+def _short_key(key):
+    """A key that a unique index can hold: anything else stands there by its digest."""
+    if len(key) <= LONGEST_TEXT and key.isprintable():
+        return key
+    digest = hashlib.sha256(key.encode("utf-8", "backslashreplace")).hexdigest()
+    return f"{_one_line(key[:100])}:{digest}"
 
 
 def _purge_batch(env):

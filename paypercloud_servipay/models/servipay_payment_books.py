@@ -251,7 +251,10 @@ class ServipayPaymentBooks(models.AbstractModel):
         open_lines = payment.move_id.line_ids.filtered(
             lambda line: line.account_id == payment.destination_account_id and not line.reconciled
         )
-        rest = payment.currency_id.format(abs(sum(open_lines.mapped("amount_residual_currency"))))
+        left = sum(open_lines.mapped("amount_residual_currency"))
+        if open_lines and payment.currency_id._servipay_is_crumb(left):
+            return
+        rest = payment.currency_id.format(abs(left))
         if gone:
             self._servipay_alert("document_cancelled", detail=gone[0].name or "-", document=gone[0])
         elif paid_before and open_lines:
@@ -270,7 +273,7 @@ class ServipayPaymentBooks(models.AbstractModel):
             paid, total = currency.format(document.paid), currency.format(document.total)
             if document.cancelled:
                 self._servipay_alert("document_cancelled", detail=record.display_name, document=record)
-            elif currency.compare_amounts(document.rest, 0) < 0:
+            elif _is_overpaid(document) and not currency._servipay_is_crumb(document.rest):
                 # whichever of its payments is booked first sees them all: one event
                 event = f"already_paid:{record._name}:{record.id}:{paid}"
                 detail = f"{record.display_name}: {paid} / {total}"
@@ -311,6 +314,10 @@ def text_of(error):
     said = str(error.args[0]) if error.args and isinstance(error.args[0], str) else ""
     is_for_people = type(error).__module__.startswith("odoo.exceptions")
     return Masker().text(said if said and is_for_people else f"{type(error).__name__}: {error}")[:500]
+
+
+def _is_overpaid(document):
+    return document.currency.compare_amounts(document.rest, 0) < 0
 
 
 def _is_paid(invoice):

@@ -29,7 +29,7 @@ class ServipayPaymentFlow(models.AbstractModel):
     _name = "servipay.payment.flow"
     _inherit = [
         *("servipay.payment.compat", "servipay.payment.documents", "servipay.payment.books"),
-        *("servipay.payment.gate", "servipay.export", "servipay.kept"),
+        *("servipay.payment.gate", "servipay.payment.form", "servipay.export", "servipay.kept"),
     ]
     _description = "Online payments behind operations"
 

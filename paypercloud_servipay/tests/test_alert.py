@@ -88,9 +88,20 @@ class TestAlert(ApiCase):
         self.assertEqual((kept | done | nothing).exists(), kept)
 
     def test_text_of_somebody_else_is_one_bounded_line(self):
-        alert = self.tell(reference="A\r\nBcc: x@example.com" + "x" * 5000)
-        self.assertNotIn("\n", alert.title)
-        self.assertLess(len(alert.title), 600)
+        self.manager.email = "manager@example.com"
+        made_up = "A\r\nBcc: x@example.com\u2028\x00\x1b[1m\u202egnp.exe " + "x" * 5000
+        operation = self.purchase()
+        alert = self.tell(made_up, reference=made_up, detail=made_up, document=operation)
+        mail = self.env["mail.mail"].search([("model", "=", "servipay.alert")], limit=1)
+        for title in (alert.title, mail.subject, operation.activity_ids.summary):
+            self.assertTrue(title.isprintable(), title)
+            self.assertLess(len(title), 150)
+            self.assertTrue(title.endswith("…"))
+        for text in (alert.reference, alert.detail):
+            self.assertTrue(text.isprintable(), text)
+            self.assertLessEqual(len(text), 500)
+        self.assertFalse(self.tell(made_up))  # a long key is one event too
+        self.assertTrue(self.tell(made_up + "y"))
 
     def test_without_anybody_the_companys_person_is_told(self):
         alert = self.tell()

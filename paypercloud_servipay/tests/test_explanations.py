@@ -120,3 +120,32 @@ class TestExplanations(ApiCase):
             values = {"state": "unknown", "kind": "purchase", "reason": reason, "detail": detail}
             operation = self.operations.with_context(lang="es_ES").new(values)
             self.assertIn(expected, operation._explain())
+
+    def test_amount_that_cannot_be_written_is_told_with_its_figure(self):
+        """A currency rounded finer than ISO 4217 counts it: no type's name, and a sentence that is known."""
+        self.eur.rounding = 0.001
+        self.env.flush_all()
+        operation = self.purchase(amount=3.333)
+        self.assertEqual((operation.state, operation.reason), ("failed", "configuration"))
+        self.assertIn("The amount 3.333 has", operation.explanation)
+        self.assertTrue(self.env["servipay.sentence"]._knows(operation.detail))
+
+    def test_what_can_be_paid_of_a_currency_that_is_rounded_finer(self):
+        currency = self.company.currency_id
+        currency.rounding = 0.001
+        for amount, payable in (
+            (200.765, 200.77),
+            (-200.765, -200.77),
+            (12.3, 12.3),
+            (0.004, 0.004),
+            (0, 0),
+            (1e300, 1e300),
+        ):
+            self.assertEqual(currency._servipay_payable(amount), payable)
+        self.assertEqual(
+            [currency._servipay_is_crumb(rest) for rest in (0.009, -0.009, 0.01)], [True, True, False]
+        )
+        strange = currency.copy({"name": "ZZQ"})
+        self.assertEqual(
+            (strange._servipay_payable(1.234), strange._servipay_is_crumb(0.001)), (1.234, False)
+        )

@@ -92,6 +92,13 @@ def test_to_minor_refuses(amount, digits):
     with pytest.raises(ProtocolError) as caught:
         amounts.to_minor(amount, digits)
     assert (caught.value.field, caught.value.code) == ("amount", "amount")
+    assert not any(name in str(caught.value) for name in ("Decimal", "float", "int ", "NoneType"))
+
+
+def test_amount_that_is_refused_is_told_in_figures():
+    for amount in (Decimal("3.333"), 3.333, "3.333"):
+        with pytest.raises(ProtocolError, match="^The amount 3.333 has a fraction of a minor unit.$"):
+            amounts.to_minor(amount, 2)
 
 
 @pytest.mark.parametrize("digits", [-1, 5, True, None, "2", 2.0])

@@ -23,7 +23,7 @@ CUSTOMER = Customer(
     zip_code="69002",
     city="Lyon",
     country="fr",
-    phone="+33 (0)6 12 34 56 78",
+    phone="+33612345678",
 )
 
 
@@ -347,9 +347,15 @@ def test_clean(written, limit, cut):
 @pytest.mark.parametrize(
     ("email", "phone", "found"),
     [
-        ("a@b.fr", "06 12", {"EMAIL": "a@b.fr", "OWNERTELNO": "0612"}),
+        ("a@b.fr", "+33612345678", {"EMAIL": "a@b.fr", "OWNERTELNO": "+33612345678"}),
         (" a@b.fr ", "n/a", {"EMAIL": "a@b.fr"}),
-        ("a@" + "b" * 45 + ".fr", "1" * 20, {"EMAIL": "a@" + "b" * 45 + ".fr", "OWNERTELNO": "1" * 20}),
+        ("a@b.fr", "06 12 34 56 78 / 01 23 45 67 89", {"EMAIL": "a@b.fr"}),
+        ("a@b.fr", "0612345678", {"EMAIL": "a@b.fr"}),
+        (
+            "a@" + "b" * 45 + ".fr",
+            "+" + "1" * 15,
+            {"EMAIL": "a@" + "b" * 45 + ".fr", "OWNERTELNO": "+" + "1" * 15},
+        ),
         ("a@" + "b" * 46 + ".fr", "123", {}),
         ("a b@c.fr", "", {}),
         ("é@b.fr", None, {}),

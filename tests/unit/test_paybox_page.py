@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from paybox import buyer, money, page, platform
-from paybox.buyer import Buyer, billing, country_number, plain, shopping_cart, split_phone
+from paybox.buyer import Buyer, address_lines, billing, country_number, plain, shopping_cart
 from paybox.errors import ProtocolError
 from paybox.page import Addresses, Merchant, Options, Payment, form
 from paybox.signature import sign_request
@@ -220,13 +220,14 @@ def test_billing_of_a_person():
         "69002",
         "Lyon",
         ("FR",),
-        ("06 12 34 56 78",),
+        "33",
+        "612345678",
     )
     values, _order = parsed(billing(claire))
     assert values == {
         "FirstName": "Helene-Zoe",
-        "LastName": "OEuvrard & Nandu",
-        "Address1": "3 place Bellecour bat. <B>",
+        "LastName": "Oeuvrard Nandu",
+        "Address1": "3 place Bellecour bat B",
         "Address2": "etage 2",
         "ZipCode": "69002",
         "City": "Lyon",
@@ -252,51 +253,124 @@ ANY = st.text(max_size=80) | st.none()
 
 
 @settings(max_examples=300, deadline=None)
-@given(ANY, ANY, ANY, ANY, ANY, ANY, st.lists(ANY, max_size=3), st.lists(ANY, max_size=3))
-def test_billing_is_always_valid(first, last, street, street2, zip_code, city, countries, phones):
-    text = billing(Buyer(first, last, street, street2, zip_code, city, tuple(countries), tuple(phones)))
+@given(ANY, ANY, ANY, ANY, ANY, ANY, st.lists(ANY, max_size=3), ANY, ANY | st.from_regex("[0-9]{3,16}"))
+def test_billing_is_always_valid(first, last, street, street2, zip_code, city, countries, code, phone):
+    text = billing(Buyer(first, last, street, street2, zip_code, city, tuple(countries), code, phone))
     assert "\n" not in text and "\r" not in text
     values, order = parsed(text)
     assert order == [name for name in ORDER if name in values]
     assert all(values.values()) and {"FirstName", "LastName", "Address1", "ZipCode", "City"} <= set(values)
     assert all(len(values[name]) <= limit for name, limit in LIMITS.items() if name in values)
+    others = {"FirstName": "/'-", "LastName": "/'-", "CountryCodeMobilePhone": "+"}
+    for name, value in values.items():
+        assert re.fullmatch(rf"[A-Za-z0-9 {others.get(name, '')}]+", value, re.ASCII)
+        assert "  " not in value and value == value.strip()
     assert re.fullmatch(r"\d{3}", values["CountryCode"]) and values["CountryCode"] != "000"
     if "MobilePhone" in values:
-        assert re.fullmatch(r"\d{4,10}", values["MobilePhone"], re.ASCII)
+        assert re.fullmatch(r"\d{4,15}", values["MobilePhone"], re.ASCII)
         assert re.fullmatch(r"\+\d{1,3}", values["CountryCodeMobilePhone"], re.ASCII)
 
 
 @pytest.mark.parametrize(
-    ("number", "countries", "found"),
+    ("code", "number", "there"),
     [
-        ("06 12 34 56 78", ("FR",), ("33", "612345678")),
-        ("+33 (0)6 12 34 56 78", (), ("33", "612345678")),
-        ("0033612345678", ("BE",), ("33", "612345678")),
-        ("0470/12.34.56", ("BE",), ("32", "470123456")),
-        ("+352 621 123 456", (), ("352", "621123456")),
-        ("+1 212 555 0100", (), ("1", "2125550100")),
-        ("612345678", ("XX",), ("33", "612345678")),
-        ("", ("FR",), ("", "")),
-        ("+", (), ("", "")),
-        ("12", ("FR",), ("", "")),
-        ("+33 612 345 678 901", (), ("", "")),
-        (None, (), ("", "")),
+        ("33", "612345678", True),
+        ("39", "0669821234", True),
+        ("49", "15112345678", True),  # more than ten digits are sent whole
+        ("", "", False),
+        ("+33", "612345678", False),
+        ("033", "612345678", False),
+        ("33", "06 12 34 56 78", False),
+        ("33", "1" * 16, False),
+        (None, None, False),
+        ("٣٣", "612345678", False),
     ],
 )
-def test_phones(number, countries, found):
-    assert split_phone(number, countries) == found
+def test_phones(code, number, there):
+    values, _order = parsed(billing(Buyer(calling_code=code, phone=number)))
+    assert (values.get("CountryCodeMobilePhone"), values.get("MobilePhone")) == (
+        (f"+{code}", number) if there else (None, None)
+    )
 
 
-def test_second_phone_when_the_first_is_none():
-    values, _order = parsed(billing(Buyer(phones=("ask reception", "01 42 00 00 00"), countries=("FR",))))
-    assert values["MobilePhone"] == "142000000"
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("Guðrún Sigurðardóttir", "Gudrun Sigurdardottir"),
+        ("Yıldız Çağlar", "Yildiz Caglar"),
+        ("山田太郎", "ShanTianTaiLang"),
+        ("Мария Щербакова", "Mariya Shcherbakova"),
+        ("Νίκος", "Nikos"),
+        ("Łukasz Groß", "Lukasz Gross"),
+        ("d’Angelo", "d'Angelo"),
+        ("Jean‑Pierre", "Jean-Pierre"),
+        ("Пьеса", "Pesa"),
+        ('Dupont & Fils (SARL) ; "Les Prés" <#@+=!:>', "Dupont Fils SARL Les Pres"),
+        ("🎄 Noël ★", "Noel"),
+        ("Ａｂｃ １２", "Abc 12"),
+        ("- / '", ""),
+        ('&<>"();:#@+=!', ""),
+    ],
+)
+def test_names_of_all_alphabets(name, found):
+    assert plain(name, 60, buyer.IN_NAMES) == found
+    values, _order = parsed(billing(Buyer(last_name=name)))
+    assert values["FirstName"] == values["LastName"] == (found[:22].strip() or "Unknown")
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Dupont &amp; Fils", "Dupont amp Fils"),
+        ("12, rue de l'Église (bat. B)", "12 rue de l Eglise bat B"),
+        ('Zone n°3 ; "Les Prés"', "Zone n 3 Les Pres"),
+        ("Saint-Étienne", "Saint Etienne"),
+        ("№ 5 bis/ter", "No 5 bis ter"),
+    ],
+)
+def test_addresses_have_letters_digits_and_single_spaces(text, found):
+    assert plain(text, 60) == found
+    assert parsed(billing(Buyer(city=text)))[0]["City"] == found
+
+
+LONG = "Résidence des Tilleuls argentés, 12 bis avenue du Général de Gaulle prolongée"
+
+
+@pytest.mark.parametrize(
+    ("street", "street2", "lines"),
+    [
+        ("3 place Bellecour Bât. B", "Bât. B", ("3 place Bellecour", "Bat B")),
+        ("3 place Bellecour", "Bât. B", ("3 place Bellecour", "Bat B")),
+        ("3 place Bellecour", "3 PLACE Bellecour", ("3 PLACE Bellecour", "")),
+        ("3 place Bellecour", "3", ("3 place Bellecour", "3")),
+        ("", "BP 3", ("BP 3", "")),
+        ("( )", "BP 3", ("BP 3", "")),
+        (
+            LONG,
+            "",
+            ("Residence des Tilleuls argentes 12 bis avenue du", "General de Gaulle prolongee"),
+        ),
+        (
+            f"{LONG} Bât. B",
+            "Bât. B",
+            ("Residence des Tilleuls argentes 12 bis avenue du", "General de Gaulle prolongee Bat B"),
+        ),
+        ("x" * 60, "y", ("x" * 50, "x" * 10 + " y")),
+        ("a" * 50 + " b", "", ("a" * 50, "b")),
+        ("a", "b " * 50, ("a", ("b " * 25).strip())),
+        ("", "", ("", "")),
+        (None, None, ("", "")),
+    ],
+)
+def test_address_goes_on_in_the_second_line_and_repeats_nothing(street, street2, lines):
+    assert address_lines(street, street2) == lines
 
 
 def test_countries_and_plain():
     assert country_number(("FR",)) == "250" and country_number(("xk", "FR", "BE")) == "250"
     assert country_number((1, "F", "")) == buyer.DEFAULT_COUNTRY
     assert plain("  a\tb\r\nc  ", 5) == "a b c" and plain("abcdef ", 3) == "abc" and plain(5, 3) == ""
-    assert plain("日本", 10) == ""
+    assert plain("INV/2026/1.a_b", 20, "._/-") == "INV/2026/1.a_b"
 
 
 @pytest.mark.parametrize(
