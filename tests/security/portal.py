@@ -59,7 +59,7 @@ class Market:
         self.providers, self.card = made["providers"], made["card"]
         self.foreign_invoice = made["foreign_invoice"]
         [[customer]] = suite.sql("SELECT partner_id FROM res_users WHERE login = 'portal'")
-        self.partners = {"portal": int(customer), "mallory": made["mallory"]}
+        self.partners = {"portal": int(customer), **made["partners"]}
         self.platforms = {code: Platform(suite, addon) for code, addon in ADDONS.items()}
         address = f"{suite.url}{RETURNS['ogone']}"
         addresses = dict.fromkeys(("accepted_url", "declined_url", "status_url"), address)

@@ -1,5 +1,5 @@
 # ruff: noqa: F821  (`env` is the shell's)
-"""Fed to `odoo shell`: a second customer, and payment providers that nobody should be able to pay with.
+"""Fed to `odoo shell`: more customers, and payment providers that nobody should be able to pay with.
 
 SERVIPAY_COMPANY: id of the other company; SERVIPAY_KEY: a public key that only its Paybox provider believes.
 """
@@ -31,10 +31,10 @@ company, other = env.ref("base.main_company"), env["res.company"].browse(int(os.
 card = env.ref("payment.payment_method_card")
 
 
-def make_customer():
+def make_customer(login):
     """Make another customer with a log-in; returns the partner's id."""
-    values = {"name": "Mallory Second", "login": "mallory", "password": "mallory"}
-    values |= {"email": "mallory@example.com", GROUPS: [(6, 0, env.ref("base.group_portal").ids)]}
+    values = {"name": f"{login.title()} Second", "login": login, "password": login}
+    values |= {"email": f"{login}@example.com", GROUPS: [(6, 0, env.ref("base.group_portal").ids)]}
     return env["res.users"].create(values).partner_id.id
 
 
@@ -83,8 +83,8 @@ def foreign_invoice(partner):
     return invoice.id
 
 
-facts = {"mallory": make_customer(), "card": card.id}
-facts["foreign_invoice"] = foreign_invoice(facts["mallory"])
+facts = {"card": card.id, "partners": {login: make_customer(login) for login in ("mallory", "eve")}}
+facts["foreign_invoice"] = foreign_invoice(facts["partners"]["mallory"])
 facts["providers"] = {code: providers(code) for code in ("paybox", "ogone")}
 env["payment.provider"].browse(facts["providers"]["ogone"]["honest"]).allow_tokenization = True
 env.cr.commit()
