@@ -46,9 +46,18 @@ class ServipayNotification(models.Model):
             self._reject("paybox", query, transaction, raw_query=query, **common)
             return None
         common.update(company_id=transaction.company_id.id, event=event, raw_query=query)
+        common.update(self._paybox_numbers(query))  # at once: what waits claims its number too
         if not transaction:
             return self.browse(self._receive_orphan("paybox", key, at_once, **common))
         return self.browse(self._receive("paybox", key, True, at_once, **common))
+
+    @api.model
+    def _paybox_numbers(self, query):
+        """Return field values of the numbers that a signed query reports as paid, {} when it reports none."""
+        try:
+            return _numbers(answers.read(query.rpartition(f"&{SIGNATURE}=")[0]))
+        except ProtocolError:
+            return {}
 
     def _paybox_verify_again(self):
         """Return the key of a message that one of today's keys signed, "" for any other."""
@@ -118,8 +127,7 @@ class ServipayNotification(models.Model):
 
     def _paybox_remember(self, answer):
         """Remember the numbers of what is reported as paid: a claim, until the platform confirms one."""
-        if answer.outcome == "accepted" and answer.can_be_asked_about:
-            self.write({"paybox_transaction": answer.transaction, "paybox_call": answer.call.lstrip("0")})
+        self.write(_numbers(answer))
 
     def _paybox_answer(self):
         """Return what a stored message says; ProtocolError when it cannot be read."""
@@ -138,6 +146,12 @@ class ServipayNotification(models.Model):
         return self.env["payment.provider"]._servipay_tell_orphan(
             "paybox", answer.key, answer.reference, str(answer.amount)
         )
+
+
+def _numbers(answer):
+    if answer.outcome != "accepted" or not answer.can_be_asked_about:
+        return {}
+    return {"paybox_transaction": answer.transaction, "paybox_call": answer.call.lstrip("0")}
 
 
 def _key_and_event(signed):

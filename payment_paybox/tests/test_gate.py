@@ -89,6 +89,15 @@ class TestGate(PayboxCase):
         self.refused(self.as_customer(transaction), "not offered")
         self.form(transaction)  # who works here tries it so
 
+    def test_who_keeps_no_books_tries_no_provider(self):
+        """A cashier may have an invoice's link, and a test card."""
+        self.provider.is_published = False
+        transaction = self.transaction(self.invoice())
+        cashier = new_test_user(self.env, "gate_cashier", groups="base.group_user")
+        self.refused(transaction.with_user(cashier).sudo(), "not offered")
+        keeper = new_test_user(self.env, "gate_books", groups="base.group_user,account.group_account_invoice")
+        self.form(transaction.with_user(keeper).sudo())
+
     def test_disabled_provider_pays_nothing(self):
         transaction = self.transaction(self.invoice())
         self.provider.state = "disabled"

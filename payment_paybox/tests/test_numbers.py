@@ -73,6 +73,17 @@ class TestNumbers(PayboxCase):
         self.settle(large)
         self.assertNotEqual(large.state, "done")
 
+    def test_message_that_waits_in_the_inbox_claims_its_number(self):
+        """The platform has told of 1.00 and that is not applied yet: the number pays no 120.00 meanwhile."""
+        small, large = self.transaction(self.invoice(1)), self.transaction(self.invoice())
+        visit, foreign = self.visit(small), self.visit(large)
+        self.simulator.attempt(visit, "ok")
+        charge = self.simulator.charges[-1]
+        with patch.object(self.env.registry["servipay.notification"], "_apply_soon", lambda _self: None):
+            self.tell()
+        self.forge(foreign, charge.transaction, call=charge.call)
+        self.assertEqual((self.operation(large).reason, large.state), ("unconfirmed", "pending"))
+
     def test_where_existence_cannot_be_asked_a_person_decides(self):
         small, large = self.transaction(self.invoice(1)), self.transaction(self.invoice())
         visit, foreign = self.visit(small), self.visit(large)
