@@ -99,10 +99,6 @@ def test_order_named_twice(market, customer, forger):
     market.unpaid(own, 1)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="93 after 9 counts as a message that came late (ogone/status.py, may_replace): nobody is told.",
-)
 def test_refused_after_it_was_paid(market, customer, forger):
     """Paid, then the platform says that the bank refused: the books stay, and people are told."""
     invoice = market.invoice()
