@@ -11,6 +11,7 @@ from collections import Counter
 from contextlib import ExitStack, contextmanager, suppress
 
 import hypothesis
+import psycopg2
 from hypothesis import HealthCheck
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
@@ -249,10 +250,10 @@ class TestBooksProperty(BooksCase):
             type(self).session = session
 
     def attempt(self, work):
-        """Return what ``work`` returns, None where it is refused in words for people."""
+        """Return what ``work`` returns, None where it is refused: for people, or by a key of the database."""
         try:
             return work()
-        except (UserError, AccessError, ValidationError):
+        except (UserError, AccessError, ValidationError, psycopg2.IntegrityError):
             self.seen["refused"] += 1
             self.env.invalidate_all()
             return None
