@@ -101,6 +101,7 @@ def attribute_duplicate(
     ours_was_last=False,
     other_references=(),
     refused_before=False,
+    echoes=False,
 ):
     """The Verdict on OUR `request` (debit, credit, reversal) that `answer` to a CD=3 request allows.
 
@@ -114,6 +115,7 @@ def attribute_duplicate(
                          telecollection, and that ours can no longer be waiting for a card
     other_references     CF and CH (str) of our other payments
     refused_before       the one before ours took no money: a refusal without our reference may be its own
+    echoes               this terminal has given back our references: what comes without one is not ours
 
     "approved" when our reference came back, or when ours was last and amount, currency and a new AC agree.
     "failed" only when ours was last and the terminal says that its last transaction did not succeed.
@@ -134,7 +136,7 @@ def attribute_duplicate(
     if found:
         return Verdict("unknown", "not_attributable")
     if answer.status == "performed":
-        return _repeated_success(request, answer, ours_was_last)
+        return _repeated_success(request, answer, ours_was_last and not echoes)
     ours = _bears_our_reference(request, answer)
     return _repeated_failure(answer, ours_was_last and (ours or not refused_before))
 
@@ -145,6 +147,11 @@ def _is_another(answer, last_authorisations, other_references):
         return True
     known = {reference.strip() for reference in other_references} - {""}
     return not known.isdisjoint((answer.private, answer.reference))
+
+
+def same_code(code, other):
+    """Whether two AC are one, padded or not."""
+    return _bare_code(code) == _bare_code(other)
 
 
 def _bare_code(code):

@@ -7,6 +7,7 @@ from odoo.addons.paypercloud_servipay.api.finding import Finding
 
 from ..caisse_ap import codes
 from ..caisse_ap.answer import read
+from ..caisse_ap.conclude import same_code
 from ..caisse_ap.errors import ProtocolError
 
 
@@ -40,6 +41,26 @@ def news(found):
         reason = "ap_other_transaction"
         detail = "; ".join(f"{one.field}: {one.asked} / {one.got}" for one in found.mismatches)
     return Finding(None, reason, detail, mismatches=found.mismatches, latency=found.latency)
+
+
+def other_last(exchange, code, amount):
+    """Return the Finding that a terminal's last transaction is not the one to be reversed, None when it is.
+
+    :param code: AC of the payment, "" for none; amount: int, minor units
+    """
+    try:
+        answer = read(exchange.fields)
+    except ProtocolError as error:
+        return Finding("failed", "ap_last_unknown", str(error))
+    if (
+        answer.status == "performed"
+        and answer.amount == amount
+        and same_code(answer.authorization_code, code)
+    ):
+        return None
+    told = answer.status or answer.authorization_code
+    reason = "ap_other_last" if told else "ap_last_unknown"
+    return Finding("failed", reason, f"AC {code or '-'} / {answer.authorization_code or '-'}")
 
 
 def _major(minor, currency):

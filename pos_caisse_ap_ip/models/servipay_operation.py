@@ -15,7 +15,7 @@ from ..caisse_ap.compare import lacking, may_follow
 from ..caisse_ap.conclude import attribute_duplicate, conclude
 from ..caisse_ap.errors import ProtocolError
 from ..caisse_ap.frame import encode
-from .findings import finding, news
+from .findings import finding, news, other_last
 from .pos_payment_method import APPLICATIONS
 
 _logger = get_logger(__name__)
@@ -42,6 +42,13 @@ class ServipayOperation(models.Model):
         readonly=True,
         copy=False,
         help="Asked for its last transaction, the terminal gave back the reference that it was sent.",
+    )
+
+    caisse_ap_answered = fields.Boolean(
+        "Reference in the answer",
+        readonly=True,
+        copy=False,
+        help="The terminal's answer to a payment gave back the reference that it was sent.",
     )
 
     # ------------------------------------------------------------------
@@ -72,9 +79,11 @@ class ServipayOperation(models.Model):
     def _caisse_ap_lane(self):
         return self.terminal_id.pid  # each terminal answers for itself
 
-    def _caisse_ap_echoes(self):
+    def _caisse_ap_echoes(self, *places):
+        """Return whether this terminal has given back a reference: of its last transaction, or elsewhere."""
         terminals = self.terminal_id._caisse_ap_same()
-        domain = [("terminal_id", "in", terminals.ids), ("caisse_ap_echoed", "=", True)]
+        told = [(name, "=", True) for name in ("caisse_ap_echoed", *places)]
+        domain = [("terminal_id", "in", terminals.ids), *["|"] * len(places), *told]
         return bool(self.sudo().search(domain, limit=1))
 
     def _caisse_ap_activity(self):
@@ -132,6 +141,14 @@ class ServipayOperation(models.Model):
                 "The terminal's last transaction is another one (asked / last: {detail})."
             ),
             "ap_busy": _("The terminal is busy with another payment ({detail}): it is asked afterwards."),
+            "ap_last_unknown": _(
+                "The terminal did not tell which transaction was its last ({detail}): it may be another one. "
+                "Refund the payment instead."
+            ),
+            "ap_other_last": _(
+                "The terminal's last transaction is not this payment ({detail}): a reversal would take back "
+                "somebody else's. Refund the payment instead."
+            ),
             "ap_not_attributable": _("The terminal's last transaction may be this one or another one."),
         }
 
@@ -154,9 +171,12 @@ class ServipayOperation(models.Model):
         if self.kind == "void":
             self._caisse_ap_check_last()
         request, asked, link, journal = self._caisse_ap_prepare(self._caisse_ap_request())
-        tell = self._caisse_ap_reporter()
+        tell, why_not = self._caisse_ap_reporter(), self._caisse_ap_last_one()
 
         def run():
+            refused = why_not()
+            if refused:
+                return refused
             exchange = link.exchange(
                 encode(asked),
                 on_sent=lambda: tell(Finding("pending", "")),
@@ -171,9 +191,30 @@ class ServipayOperation(models.Model):
                 return Finding("failed", "not_sent", exchange.text)
             if exchange.ended != "complete":
                 return Finding("unknown", "no_answer", exchange.text)
-            return finding(request, exchange, conclude)
+            found = finding(request, exchange, conclude)
+            return replace(found, values={**found.values, "caisse_ap_answered": _names_ours(exchange)})
 
         return run
+
+    def _caisse_ap_last_one(self):
+        """Return a callable that says why a reversal must not be sent (a Finding), None when it may be.
+
+        CD=2 names no transaction, and somebody may have typed one at the terminal since: where it can tell
+        of its last one, it is asked."""
+        if self.kind != "void" or not self._caisse_ap_method().caisse_ap_duplicate:
+            return lambda: None
+        question = requests.duplicate_of(self._caisse_ap_request())
+        request, asked, link, journal = self._caisse_ap_prepare(question, INQUIRY_SECONDS)
+        code, amount = self.original_id.authorization_code or "", self._caisse_ap_request().amount
+
+        def look():
+            exchange = link.exchange(encode(asked), lacking=lambda fields: lacking(request, fields))
+            journal(request.action, asked, exchange)
+            if exchange.ended != "complete":
+                return Finding("failed", "ap_last_unknown", exchange.text)
+            return other_last(exchange, code, amount)
+
+        return look
 
     def _caisse_ap_inquiry(self):
         """Ask for the terminal's last transaction (CD=3), where that can say something about this one."""
@@ -199,8 +240,7 @@ class ServipayOperation(models.Model):
             found = finding(original, exchange, decide)
             found = news(found) if found.state == "unknown" else found
             # the question held no reference: what came back is the terminal's memory
-            echoed = any(name == "CF" and value.strip() for name, value in exchange.fields)
-            return replace(found, values={**found.values, "caisse_ap_echoed": echoed})
+            return replace(found, values={**found.values, "caisse_ap_echoed": _names_ours(exchange)})
 
         return run
 
@@ -294,7 +334,8 @@ class ServipayOperation(models.Model):
     def _caisse_ap_known(self):
         """Return what is recorded about the terminal that tells this transaction from others."""
         others = [other._caisse_ap_past() for other in self._caisse_ap_others()]
-        return history.known(self._caisse_ap_past(), others, fields.Datetime.now())
+        known = history.known(self._caisse_ap_past(), others, fields.Datetime.now())
+        return {**known, "echoes": self._caisse_ap_echoes("caisse_ap_answered")}
 
     def _caisse_ap_reader(self):
         """Return a callable that tells what is known now, for when the terminal has answered.
@@ -339,3 +380,8 @@ class ServipayOperation(models.Model):
                 _logger.exception("the progress of operation %s could not be stored", number)
 
         return tell
+
+
+def _names_ours(exchange):
+    """Return whether an answer bears a reference (CF)."""
+    return any(name == "CF" and value.strip() for name, value in exchange.fields)

@@ -1,6 +1,7 @@
 import socket
 import time
 from dataclasses import replace
+from datetime import timedelta
 from unittest.mock import patch
 
 from odoo import fields
@@ -142,10 +143,10 @@ class TestCaisseAp(TillCase):
         self.make_overdue(operation)
         return operation
 
-    def by_hand(self, amount):
-        """Pay at the terminal without a till of Odoo (amount in minor units)."""
+    def by_hand(self, amount, currency="978"):
+        """Pay at the terminal without a till of Odoo (amount in minor units, number of the currency)."""
         with socket.create_connection(("127.0.0.1", self.terminal.port), 5) as till:
-            till.sendall(encode([*HEAD, ("CB", amount), ("CD", "0"), ("CE", "978")]))
+            till.sendall(encode([*HEAD, ("CB", amount), ("CD", "0"), ("CE", currency)]))
             self.assertIn(b"AE00210", till.recv(4096))
 
     def inquire(self, operation):
@@ -158,6 +159,16 @@ class TestCaisseAp(TillCase):
         """Ours was last, amount and currency agree, and the authorisation is new: it is ours."""
         operation = self.lose("paid_then_lost")
         self.assertEqual(self.inquire(operation)[0], "approved")
+
+    def test_sale_typed_by_hand_is_not_taken_for_a_lost_one(self):
+        """Case A13: this terminal gives back our references, and its last transaction bears none."""
+        paid, _snapshot = self.pay()
+        minute = timedelta(minutes=1)
+        paid.write({"sent_at": paid.sent_at - minute, "settled_at": paid.settled_at - minute})
+        operation = self.lose()
+        self.by_hand("200", "840")
+        operation._inquire()
+        self.assertEqual((operation.state, operation.reason), ("unknown", "ap_not_attributable"))
 
     def test_a_terminal_that_repeats_the_question(self):
         """It told our own amount and currency of the payment before, whose number nobody here knows."""
@@ -558,8 +569,10 @@ class TestCaisseAp(TillCase):
         void = self.void(operation)
         self.assertEqual((void.state, void.reason), ("failed", "ap_not_completed"))
         self.assertEqual(operation.state, "approved")
-        again = self.void(operation)
-        self.assertEqual((again.state, operation.state), ("approved", "reversed"), again.explanation)
+        again = self.void(operation)  # the terminal tells of that failure now, and not what was before it
+        self.assertEqual(
+            (again.state, again.reason, operation.state), ("failed", "ap_other_last", "approved")
+        )
 
     def test_void_of_an_earlier_transaction(self):
         """CD=2 names no transaction: what is not the last one is refused here, before anything is sent."""
@@ -584,11 +597,13 @@ class TestCaisseAp(TillCase):
         self.assertIn(unknown.name, void.explanation)
 
     def test_void_after_a_refused_card(self):
-        """What the terminal refused was no transaction: the payment before it is still the last one."""
+        """Where the terminal cannot tell, what it refused was no transaction: the payment is the last."""
         self.ap.sudo().caisse_ap_reversal = True
         operation, _snapshot = self.pay()
         self.terminal.script("declined", delay=0)
         self.pay()
+        self.assertEqual(self.void(operation).reason, "ap_other_last")  # it tells of the refusal
+        self.ap.sudo().caisse_ap_duplicate = False
         self.assertEqual(self.void(operation).state, "approved")
 
     def test_void_not_allowed(self):
@@ -613,6 +628,23 @@ class TestCaisseAp(TillCase):
                 self.assertEqual(void.state, state, void.explanation)
                 if state == "unknown":
                     void._resolve("failed", "test")
+
+    def test_void_does_not_take_back_what_was_typed_by_hand(self):
+        """Case A12: the terminal reverses its last transaction, a stranger's of the same amount."""
+        self.ap.sudo().caisse_ap_reversal = True
+        operation, _snapshot = self.pay()
+        self.by_hand("1234", "840")
+        void = self.void(operation)
+        self.assertEqual((void.state, void.reason), ("failed", "ap_other_last"), void.explanation)
+        self.assertEqual((operation.state, self.terminal.reversals), ("approved", []))
+
+    def test_void_is_not_sent_when_the_terminal_does_not_tell(self):
+        self.ap.sudo().caisse_ap_reversal = True
+        operation, _snapshot = self.pay()
+        self.terminal.script("close_without_answer", delay=0, actions="3")
+        void = self.void(operation)
+        self.assertEqual((void.state, void.reason), ("failed", "ap_last_unknown"))
+        self.assertEqual((operation.state, self.terminal.reversals), ("approved", []))
 
     def test_void_after_another_till_used_the_terminal(self):
         """A reversal that the terminal tells of another amount is not believed."""
