@@ -244,7 +244,9 @@ class ServipayPaymentFlow(models.AbstractModel):
         known = self.provider_code in self._servipay_codes() and self.provider_reference
         if not known or self.source_transaction_id or self.state not in ("done", "authorized"):
             return self.env["servipay.operation"].sudo()
-        payment = self._servipay_open(self.reference, self.state == "authorized")
+        # two refunds at once find one payment, and are bounded by it
+        key = f"{self.provider_code}:{self.id}:adopted"
+        payment = self._servipay_open(self.reference, self.state == "authorized", idempotency_key=key)
         payment._adopt(self.provider_reference)
         for child in self.child_transaction_ids - self:
             if child.operation == "refund" and child.state in ("done", "pending"):
