@@ -14,17 +14,19 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from chromium import Chromium, close, ended_after
 from playwright.sync_api import sync_playwright
 from pos import Till
 from shop import Shop
 
-from tools.browser import ARGUMENTS, find
+from tools.browser import find
 from tools.context import Context
 from tools.running import RunningSuite
 
 SIZE = {"width": 1366, "height": 900}
 LANGUAGES = {"en": "en_US", "fr": "fr_FR"}
 PATIENCE = 30_000  # ms that Playwright waits for an element: a cold web client is slow on two cores
+STANDSTILL = 300  # s that a test may take; the longest takes about 40
 
 
 def pytest_addoption(parser):
@@ -32,6 +34,13 @@ def pytest_addoption(parser):
     parser.addoption(
         "--screenshots", default=os.environ.get("SERVIPAY_SCREENSHOTS"), help="directory for pictures"
     )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call():
+    """A test whose browser stands still fails, and the next one gets another browser."""
+    with ended_after(STANDSTILL):
+        return (yield)
 
 
 @pytest.fixture(scope="session")
@@ -73,7 +82,7 @@ def browser():
     """A headless Chromium, the system's."""
     path = os.environ.get("SERVIPAY_CHROMIUM") or find()
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS))
+        chromium = Chromium(playwright, path)
         yield chromium
         chromium.close()
 
@@ -81,9 +90,10 @@ def browser():
 @pytest.fixture
 def page(browser, suite, request, dev_context):
     """A fresh page (no cookies); relative addresses are the suite's; what failed is kept."""
-    surroundings = browser.new_context(base_url=suite.url, viewport=SIZE, locale="en-US")
-    surroundings.set_default_timeout(PATIENCE)
-    opened = surroundings.new_page()
+    with ended_after(STANDSTILL):
+        surroundings = browser.new_context(base_url=suite.url, viewport=SIZE, locale="en-US")
+        surroundings.set_default_timeout(PATIENCE)
+        opened = surroundings.new_page()
     said = []
     opened.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
     opened.on("pageerror", lambda error: said.append(str(error)))
@@ -95,7 +105,7 @@ def page(browser, suite, request, dev_context):
         name = re.sub(r"[^a-zA-Z0-9_]+", "-", request.node.name)
         (folder / f"{name}.txt").write_text("\n".join(said))
         opened.screenshot(path=folder / f"{name}.png")
-    surroundings.close()
+    close(surroundings)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from chromium import close
 from pos import Till
 
 MOVING = re.compile("mouvement|moving")
@@ -23,7 +24,7 @@ def device(browser, suite, login):
 
     yield another
     for surroundings in opened:
-        surroundings.close()
+        close(surroundings)
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from chromium import close
 from pos import PAID, POS, Till
 from test_pos_viva import METHOD as VIVA
 from test_pos_viva import TERMINAL, methods, viva  # noqa: F401  (fixtures)
@@ -130,7 +131,7 @@ def test_lost_orders_are_told_at_once_in_one_dialog(browser, suite, login, till,
         lost.sell(product)
         lost.pay()
         lost.until("pending")
-        surroundings.close()
+        close(surroundings)
         operations.append(lost.until("approved"))
     surroundings = browser.new_context(base_url=suite.url, viewport={"width": 1366, "height": 768})
     page = surroundings.new_page()
@@ -150,7 +151,7 @@ def test_lost_orders_are_told_at_once_in_one_dialog(browser, suite, login, till,
     suite.wait_until(
         lambda: again.admin.call("servipay.operation", "search_count", domain), what="the reversal"
     )
-    surroundings.close()
+    close(surroundings)
 
 
 # ---------------------------------------------------------------- tips

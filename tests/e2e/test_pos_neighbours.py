@@ -1,6 +1,7 @@
 """A till beside Odoo's restaurant and its employees: tables, and managers who prove themselves by a PIN."""
 
 import pytest
+from chromium import close
 from pos import POS, Till
 from test_pos_viva import METHOD, TERMINAL, Viva
 
@@ -24,7 +25,7 @@ def beside(neighbours, browser):
 
     yield open_till
     for surroundings in opened:
-        surroundings.close()
+        close(surroundings)
 
 
 def sit(till, table, product):

@@ -1,6 +1,7 @@
 """The cashier's way with a Viva.com terminal: webhooks and polling, aborts, refunds, and what went wrong."""
 
 import pytest
+from chromium import close
 from pos import Till
 
 from tools.shopfloor import Platform
@@ -279,4 +280,4 @@ def test_two_tills_at_once(till, viva, browser, suite, login, methods):
     viva.call("present", terminal=TERMINAL)
     till.receipt()
     assert (till.until("approved")["amount"], other.until("approved")["amount"]) == (CAKE, 2.0)
-    surroundings.close()
+    close(surroundings)

@@ -7,6 +7,7 @@ import re
 
 import pytest
 from backoffice import button, show_all
+from chromium import close
 from pos import Till
 from shop import PAGE, back, choose, choose_provider
 from test_tester import last_operation, refreshed, settle
@@ -194,7 +195,7 @@ def test_step_4_another_browser_reload_and_cancel(page, suite, browser):
     second.sell()
     second.pay()
     second.page.locator(".modal-dialog", has_text="Camille Petit").wait_for()
-    other.close()
+    close(other)
     page.reload()
     till.ready()
     if suite.context.series != "19.0":  # they open the order, not its payments
@@ -293,7 +294,7 @@ def test_step_6(page, suite, shop, browser):
     accountant.locator(".o_group_header").first.click()  # today's
     accountant.locator(".o_data_row", has_text="120,00").first.wait_for()
     refund_half(accountant, shop, suite, invoice)
-    books.close()
+    close(books)
 
 
 def refund_half(page, shop, suite, invoice):
