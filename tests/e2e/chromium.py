@@ -1,7 +1,7 @@
 """The system's Chromium: ended when it stands still, and started again for the next page.
 
-Opening and closing a page have no limit of time in Playwright. A Chromium that does not answer then would hold
-the ring until whoever started it gives up, and nobody would learn which test it was.
+Opening and closing a page have no limit of time in Playwright. A Chromium that does not answer then would
+hold the ring until whoever started it gives up, and nobody would learn which test it was.
 """
 
 import threading

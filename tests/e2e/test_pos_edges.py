@@ -122,9 +122,9 @@ def test_lost_orders_are_told_at_once_in_one_dialog(browser, suite, login, till,
         page = surroundings.new_page()
         login(page, "cashier")
         lost = Till(page, suite).open(orphans=True)
-        close = lost.page.locator(".servipay_orphan")
+        orphans = lost.page.locator(".servipay_orphan")
         lost.page.wait_for_timeout(1500)
-        if close.count():
+        if orphans.count():
             lost.page.locator(".modal-footer .btn-primary").first.click()
         lost.forget()
         lost.simulator("script", outcome="approved", delay=3)
