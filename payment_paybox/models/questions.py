@@ -27,7 +27,7 @@ class Claim:
     """That a payment of ours is a transaction of the platform; what is asked to find out.
 
     user   name of the payment that the number was confirmed for, "" for none
-    rival  what else claims it and is not confirmed: then only reference and amount can tell
+    rival  what else claims it and is not confirmed, "" for nothing
     facts  field values that come true with it
     """
 
@@ -37,18 +37,23 @@ class Claim:
     user: str = ""
     rival: str = ""
 
-    def is_proved(self, client):
-        """Ask whether the platform knows this number by our reference and amount, where that is needed."""
-        if not self.rival:
-            return True
-        asked = replace(self.question, kind="existence", number=question_number())
-        reply = client.ask(asked)
-        numbers = self.question.call, self.question.transaction
-        return bool(reply.answer) and direct.proves(client.merchant, reply.asked, reply.answer, *numbers)
+    def check(self, client, reason):
+        """Ask whether our reference and amount have these numbers; None when they do, a Finding else.
 
-    def no_proof(self, reason):
-        """Return the Finding of a claim that something else makes too."""
-        return Finding(None, reason, f"{self.question.transaction}: {self.rival}")
+        What an inquiry by numbers answers states no amount: it says yes to whoever knows the numbers of any
+        payment to this merchant. Where the contract does not know this question, the first claim counts.
+
+        :param reason: of the Finding of a claim that is not ours
+        """
+        reply = client.ask(replace(self.question, kind="existence", number=question_number()))
+        if reply.failure:
+            return Finding(None, UNASKED, reply.failure.detail)
+        numbers = self.question.call, self.question.transaction
+        verdict = direct.conclude_numbers(client.merchant, reply.asked, reply.answer, *numbers)
+        if verdict == "yes" or (verdict == "unasked" and not self.rival):
+            return None
+        words = f"{self.question.transaction}: {self.rival or said(reply.answer)}"
+        return Finding(None, reason if verdict else UNASKED, words)
 
 
 def ask_about_page(client, asked, left):
@@ -81,10 +86,9 @@ def ask_about_payment(client, claim, again=False):
     if verdict.reason == "ppps_not_found":
         # whoever said that it waits for a bank: the platform knows nothing of it
         return Finding("unknown", UNCONFIRMED, said(reply.answer), latency=reply.latency, denied=True)
-    if verdict.state == "approved" and not claim.is_proved(client):
-        return claim.no_proof("")
     words = said(reply.answer)
-    return Finding(verdict.state, verdict.reason, words, latency=reply.latency, later_attempt=again)
+    found = Finding(verdict.state, verdict.reason, words, latency=reply.latency, later_attempt=again)
+    return (claim.check(client, "") if found.state == "approved" else None) or found
 
 
 def ask_about_reports(client, claims):
@@ -108,9 +112,8 @@ def _ask_about_report(client, claim):
     if reply.answer.code in codes.DIRECT_UNCERTAIN:
         return Finding(None, UNASKED, said(reply.answer))  # an error of the platform is no "no"
     verdict = direct.conclude_reported(client.merchant, reply.asked, reply.answer, claim.authorisation)
-    if verdict.state == "approved" and not claim.is_proved(client):
-        return claim.no_proof(UNCONFIRMED)
-    return Finding(verdict.state, verdict.reason, said(reply.answer), latency=reply.latency)
+    found = Finding(verdict.state, verdict.reason, said(reply.answer), latency=reply.latency)
+    return (claim.check(client, UNCONFIRMED) if found.state == "approved" else None) or found
 
 
 def cancel_instead(client, inquiry, cancel):

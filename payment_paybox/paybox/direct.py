@@ -267,12 +267,19 @@ def _tells_of(question, answer):
     return answer.amount in (None, question.amount) and answer.reference in ("", question.reference)
 
 
-def proves(merchant, question, answer, call, transaction):
-    """Whether the answer about the existence of a payment names these numbers as those of our reference."""
-    if answer.code != codes.ACCEPTED or compare(merchant, question, answer):
-        return False
-    found = (answer.call.lstrip("0"), answer.transaction.lstrip("0"))
-    return found == (call.lstrip("0"), transaction.lstrip("0"))
+def conclude_numbers(merchant, question, answer, call, transaction):
+    """Whether the payment of our reference and amount has these numbers, from the answer about its existence.
+
+    "yes", "no", "unasked" (this contract does not answer the question) or "" (nobody knows).
+    """
+    if answer.code in codes.DIRECT_UNCERTAIN:
+        return ""
+    if answer.code not in (codes.ACCEPTED, codes.NOT_FOUND):
+        return "unasked"
+    asked, found = (call, transaction), (answer.call, answer.transaction)
+    same = [number.lstrip("0") for number in asked] == [number.lstrip("0") for number in found]
+    accepted = answer.code == codes.ACCEPTED and not compare(merchant, question, answer)
+    return "yes" if accepted and same else "no"
 
 
 def conclude_existence(merchant, question, answer):

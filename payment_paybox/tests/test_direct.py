@@ -212,7 +212,7 @@ class TestDirect(PayboxCase):
         operation = self.operation(self.tx)
         operation.with_user(self.accountant).action_refresh()
         self.assertEqual((operation.state, operation.contradicted), ("approved", False))
-        self.assertEqual(self.kinds(), ["00017"])
+        self.assertEqual(self.kinds(), ["00017", "00011"])
 
     def test_pending_payment_is_settled_by_inquiry(self):
         transaction = self.paid(self.invoice(), "pending")

@@ -84,6 +84,30 @@ class TestNumbers(PayboxCase):
         self.forge(foreign, charge.transaction, call=charge.call)
         self.assertEqual((self.operation(large).reason, large.state), ("unconfirmed", "pending"))
 
+    def test_number_of_a_payment_whose_message_is_on_its_way(self):
+        """Nothing here tells that 1.00 was paid by these numbers: the platform has to, by our reference."""
+        small, large = self.transaction(self.invoice(1)), self.transaction(self.invoice())
+        visit, foreign = self.visit(small), self.visit(large)
+        self.simulator.attempt(visit, "ok")
+        charge = self.simulator.charges[-1]
+        self.forge(foreign, charge.transaction, call=charge.call)
+        self.assertEqual((self.operation(large).reason, large.state), ("unconfirmed", "pending"))
+        self.assertIn("00018", self.operation(large).detail)
+        self.tell()
+        self.settle(small)
+        self.settle(large)
+        self.assertEqual((small.state, large.state), ("done", "pending"))
+
+    def test_unreachable_for_the_second_question_is_asked_again(self):
+        """The inquiry by numbers is answered, the one by reference is not: nothing is decided."""
+        transaction = self.transaction(self.invoice())
+        self.simulator.attempt(self.visit(transaction), "ok")
+        with patch.object(self.simulator, "_exists", lambda _asked: ("00098", {})):
+            self.tell()
+        self.assertEqual((self.operation(transaction).reason, transaction.state), ("unasked", "pending"))
+        self.settle(transaction)
+        self.assertEqual(transaction.state, "done")
+
     def test_where_existence_cannot_be_asked_a_person_decides(self):
         small, large = self.transaction(self.invoice(1)), self.transaction(self.invoice())
         visit, foreign = self.visit(small), self.visit(large)

@@ -62,12 +62,6 @@ def test_number_of_another_company(market, customer, forger):
     market.unpaid(large, 1000)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="PPPS 00017 tells no amount: until the small payment's own message is here, nothing contradicts. "
-    "00011 (reference and amount) would have to be asked for each payment where the contract knows it.",
-)
 def test_small_payment_whose_message_is_on_its_way(market, customer, forger, behaves):
     """The platform has taken 1.00 and has not told yet: its number is presented for 1000.00 meanwhile."""
     large = market.invoice(1000)

@@ -344,6 +344,27 @@ def test_only_one_answer_says_that_nothing_was_paid(values, what):
 
 
 @pytest.mark.parametrize(
+    ("values", "what"),
+    [
+        ({}, "yes"),
+        ({"call": "30310733", "transaction": "13957441"}, "yes"),
+        ({"transaction": "0013957442"}, "no"),
+        ({"amount": 999}, "no"),
+        ({"rank": "1"}, "no"),
+        ({"code": "00018", "call": "", "transaction": ""}, "no"),
+        ({"code": "00009"}, "unasked"),
+        ({"code": "00006"}, "unasked"),
+        ({"code": "00098"}, ""),
+    ],
+)
+def test_numbers_of_our_reference_and_amount(values, what):
+    """A payment of another amount is none of ours, whoever knows its numbers."""
+    numbers = "0030310733", "0013957441"
+    answer = reply(**{"call": numbers[0], "transaction": numbers[1], **values})
+    assert direct.conclude_numbers(MERCHANT, question("existence"), answer, *numbers) == what
+
+
+@pytest.mark.parametrize(
     ("status", "verdict"),
     [
         ("Autorisé", Verdict("approved")),
