@@ -144,6 +144,9 @@ class PaymentProvider(models.Model):
     def _servipay_lasting(self):
         return (*super()._servipay_lasting(), "ogone_pspid")
 
+    def _servipay_merchant_number(self):
+        return self.ogone_pspid if self.code == "ogone" else super()._servipay_merchant_number()
+
     @api.model
     def _servipay_secrets(self):
         return (*super()._servipay_secrets(), *SECRETS)

@@ -159,6 +159,9 @@ class PaymentProvider(models.Model):
     def _servipay_lasting(self):
         return (*super()._servipay_lasting(), "paybox_site", "paybox_rank", "paybox_identifier")
 
+    def _servipay_merchant_number(self):
+        return self.paybox_site if self.code == "paybox" else super()._servipay_merchant_number()
+
     def _servipay_check_secret(self, name, value):
         if name in ("paybox_key_test", "paybox_key"):
             return self._paybox_checked_key(value)

@@ -43,12 +43,6 @@ class ServipayOperation(OnlineOperation):
     paybox_guarantee = fields.Char(
         "Payment guarantee", readonly=True, copy=False, help="O: guaranteed by 3-D Secure."
     )
-    paybox_contract = fields.Char(
-        "Contract",
-        readonly=True,
-        copy=False,
-        help="Platform and site, as they were when the page was opened: their numbers are unique.",
-    )
 
     # ------------------------------------------------------------------
     # The page: what an answer means for this payment
@@ -138,18 +132,20 @@ class ServipayOperation(OnlineOperation):
         return tuple(found)
 
     def _paybox_same_number(self, number, states):
-        """Return another payment of this contract, in one of these states, with a transaction number."""
-        mine = [*self._paybox_of_contract(), ("id", "!=", self.id)]
-        return self.search([*mine, ("external_ref", "=", number), ("state", "in", states)], limit=1)
+        """Return something else of this contract, in one of these states, with a transaction number.
+
+        A payment, or what followed another one: captures and refunds have numbers of their own."""
+        others = ["&", ("id", "!=", self.id), ("original_id", "!=", self.id)]
+        found = [*self._paybox_of_contract(), *others, ("external_ref", "=", number)]
+        return self.search([*found, ("state", "in", states)], limit=1)
 
     def _paybox_of_contract(self):
-        """Return the domain of the payments whose numbers are of one kind with this one's."""
-        # before contracts were kept: those of the company
-        company = ["&", ("paybox_contract", "=", False), ("company_id", "=", self.company_id.id)]
+        """Return the domain of what has numbers of one kind with this payment's."""
+        # before accounts were kept: those of the company
+        company = ["&", ("merchant_account", "=", False), ("company_id", "=", self.company_id.id)]
         return [
             ("provider", "=", "paybox"),
-            ("kind", "in", ("purchase", "authorisation")),
-            *("|", ("paybox_contract", "=", self.paybox_contract or "-"), *company),
+            *("|", ("merchant_account", "=", self.merchant_account or "-"), *company),
         ]
 
     def _paybox_user_of(self, number):
@@ -224,12 +220,6 @@ class ServipayOperation(OnlineOperation):
             return 0  # PPPS: the base's minimum
         provider = self._document().provider_id.sudo()
         return provider.paybox_page_seconds + PAGE_MARGIN
-
-    def _paybox_address(self):
-        """Return what tells whose numbers count, whatever the settings say later."""
-        provider = (self._document() or self.env["payment.transaction"]).provider_id.sudo()
-        platform = "test" if provider.state == "test" else "live"
-        return {"paybox_contract": f"{platform}:{provider.paybox_site}", "terminal_pid": False}
 
     def _paybox_rhythm(self):
         """Return when to ask about what is in flight: not before the page has closed, then rarely."""

@@ -29,6 +29,33 @@ class TestKept(PayboxCase):
         self.refused(operation, paybox_site="1999887")
         self.provider.write({"paybox_site": self.provider.paybox_site, "paybox_email": "other@example.com"})
 
+    def test_going_live_waits_for_a_payment_at_the_test_platform(self):
+        """The platform would know nothing of it, or know its number as somebody else's."""
+        operation = self.opened()
+        self.refused(operation, state="enabled")
+
+    def test_no_other_account_is_asked_about_a_payment(self):
+        """Disabled, the provider speaks for its live side: the test platform's payment is nobody's there."""
+        operation = self.opened()
+        self.provider.state = "disabled"
+        before = len(self.simulator.requests)
+        operation._inquire()
+        self.assertEqual((operation.state, operation.reason), ("pending", "other_merchant"))
+        self.assertEqual(len(self.simulator.requests), before)
+        self.assertIn("test:1999888", operation._explain())
+
+    def test_no_other_account_gives_a_payment_back(self):
+        """A number of the test platform may be somebody else's payment at the real one."""
+        transaction = self.paid(self.invoice())
+        self.provider.state = "enabled"
+        before = len(self.simulator.requests)
+        transaction.action_refund(amount_to_refund=120)
+        self.env.invalidate_all()
+        refund = transaction.child_transaction_ids
+        operation = self.operation(refund, movement=True)
+        self.assertEqual((operation.state, operation.reason), ("failed", "other_merchant"))
+        self.assertEqual((refund.state, len(self.simulator.requests)), ("error", before))
+
     def test_disabling_tells_what_is_open(self):
         """It is the way to stop payments at once: it is not refused."""
         operation = self.opened()

@@ -194,7 +194,8 @@ class TestNotifications(PayboxCase):
 
     def test_test_platform_pays_nothing_in_production(self):
         """It signs with the same key: whoever has a test account could pay everybody's invoices."""
-        self.provider.state = "enabled"
+        self.provider._write({"state": "enabled"})  # no step that a person can take while the page is open
+        self.operation(self.tx).merchant_account = self.provider._servipay_merchant()
         self.simulator.attempt(self.page, "ok")
         self.tell()
         self.untouched()

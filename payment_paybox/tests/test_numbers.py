@@ -6,6 +6,8 @@ from unittest.mock import patch
 from odoo import fields
 from odoo.tests import tagged
 
+from odoo.addons.paypercloud_servipay.compat import SERIES
+
 from .common import PayboxCase
 
 
@@ -97,6 +99,26 @@ class TestNumbers(PayboxCase):
         self.settle(small)
         self.settle(large)
         self.assertEqual((small.state, large.state), ("done", "pending"))
+
+    def test_number_of_a_capture_pays_nothing_else(self):
+        """It is no payment's number and no less used for that, where reference and amount cannot be asked."""
+        self.simulator.set(existence=False)
+        self.provider.capture_manually = True
+        reserved, other = self.transaction(self.invoice()), self.transaction(self.invoice())
+        foreign = self.visit(other)
+        self.simulator.attempt(self.visit(reserved), "ok")
+        self.tell()
+        paid = self.operation(reserved)
+        reserved._capture() if SERIES >= 19 else reserved._send_capture_request()
+        self.env.flush_all()
+        self.env.invalidate_all()
+        capture = paid.child_ids
+        self.assertEqual((capture.kind, capture.state), ("capture", "approved"))
+        self.assertNotEqual(capture.external_ref, paid.external_ref)
+        self.forge(foreign, capture.external_ref, call=self.simulator.charges[-1].call)
+        self.assertEqual(self.operation(other).reason, "mismatch")
+        self.settle(other)
+        self.assertNotEqual(other.state, "done")
 
     def test_unreachable_for_the_second_question_is_asked_again(self):
         """The inquiry by numbers is answered, the one by reference is not: nothing is decided."""

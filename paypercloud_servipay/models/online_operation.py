@@ -2,6 +2,7 @@ from datetime import timedelta
 
 from odoo import _, api, fields
 
+from ..api.finding import Finding
 from .actions import open_form
 from .online_page import OnlinePage
 from .online_report import OnlineReport
@@ -36,6 +37,14 @@ class OnlineOperation(OnlinePage, OnlineReport):
         "account.move.line", string="Journal items", compute="_compute_payment_transaction", compute_sudo=True
     )
 
+    merchant_account = fields.Char(
+        "Merchant account",
+        readonly=True,
+        copy=False,
+        help="Side (test or live) and number of the merchant at the provider, as they were when this was sent: "
+        "no other account is asked about it.",
+    )
+
     @api.depends("res_model", "res_id")
     def _compute_payment_transaction(self):
         for operation in self:
@@ -65,6 +74,24 @@ class OnlineOperation(OnlinePage, OnlineReport):
     def _is_waiting_for_customer(self):
         """Tell whether nothing has happened yet but that a page was opened; providers know more of them."""
         return self.reason in self._page_reasons() and not self._document()._servipay_is_charge()
+
+    def _address(self):
+        provider = self._online_provider()
+        return {**super()._address(), **({"merchant_account": provider._servipay_merchant()} if provider else {})}
+
+    def _online_provider(self):
+        """Return the payment provider of an online operation; no record for a terminal's."""
+        if self.provider in self.env["payment.transaction"]._servipay_codes():
+            return self._document().provider_id.sudo()
+        return self.env["payment.provider"]
+
+    def _plan(self, step):
+        """Speak with no other account, and not with its other side: their numbers are not these."""
+        paid_to = self.original_id.merchant_account or self.merchant_account
+        provider = paid_to and self._online_provider()
+        if provider and provider._servipay_merchant() != paid_to:
+            return Finding("failed" if step == "send" else None, "other_merchant", paid_to)
+        return super()._plan(step)
 
     def _adopt(self, number):
         """Know what was settled before the suite kept operations: nothing is sent, and nothing follows it."""
@@ -116,7 +143,14 @@ class OnlineOperation(OnlinePage, OnlineReport):
 
     def _reason_sentences(self):
         sentences = {**super()._reason_sentences(), **self._page_sentences(), **self._report_sentences()}
-        return {**sentences, "adopted": _("This was before the suite kept operations.")}
+        return {
+            **sentences,
+            "adopted": _("This was before the suite kept operations."),
+            "other_merchant": _(
+                "The provider is set for another merchant account, or for the other of its test and live sides, "
+                "than this payment was made with ({detail}): nothing was sent to it."
+            ),
+        }
 
     def _online_words(self):
         """Return what is written into an invoice's history, in the operation's language."""

@@ -39,9 +39,19 @@ class ServipayPaymentProvider(models.AbstractModel):
         return [("res_model", "=", "payment.transaction"), ("res_id", "in", transactions)]
 
     def _servipay_loses(self, vals):
-        """The test platform knows nothing of real payments; a disabled provider is still asked and told."""
-        to_test = self.state == "enabled" and vals.get("state") == "test"
-        return to_test or super()._servipay_loses(vals)
+        """The other side knows nothing of these payments; a disabled provider is still asked and told."""
+        state = vals.get("state", "disabled")
+        other = state != "disabled" and (state == "test") != (self.state == "test")
+        return other or super()._servipay_loses(vals)
+
+    def _servipay_merchant(self):
+        """Return side and number of the account that payments are made with: its numbers are its own."""
+        self.ensure_one()
+        return f"{'test' if self.state == 'test' else 'live'}:{self._servipay_merchant_number() or ''}"
+
+    def _servipay_merchant_number(self):
+        """Return the number or name under which the provider knows this merchant."""
+        raise NotImplementedError
 
     @api.onchange("state")
     def _onchange_servipay_state(self):
