@@ -379,6 +379,7 @@ class ServipayOperation(OnlineOperation):
                 amount=self._paybox_amount(),
                 currency=self.currency_id.name,
                 reference=(paid.original_id or paid).reference,
+                means=paid.card_brand or paid.original_id.card_brand or "",
             )
             for one in kinds
         ]

@@ -11,6 +11,9 @@ PENDING = "99999"
 # some merchants' modules take these as success (private cards), the manual does not list them
 UNCLEAR = frozenset({"00200", "00201", "00300", "00301", "00302", "00303"})
 
+# Means of payment (letter C of the page) that PPPS wants named with every movement, by the same word.
+ACQUIRERS = frozenset({"CVCONNECT", "LIMOCB", "PAYPAL", "SODEXO", "UPCHEQUDEJ"})
+
 # letter E of the hosted page
 PAGE = MappingProxyType(
     {

@@ -48,6 +48,7 @@ class Question:
               reference and amount: the answer names the numbers)
     number    int, unique per day and site, 1 to 2147483647
     date      local time in Paris, ddmmYYYYHHMMSS
+    means     what was paid with (letter C of the page's message); some are named with every movement
     """
 
     kind: str
@@ -58,6 +59,7 @@ class Question:
     amount: int | None = None
     currency: str = ""
     reference: str = ""
+    means: str = ""
     version: str = "00104"
 
 
@@ -110,6 +112,7 @@ def build(merchant, question, password=""):
         ("DATEQ", _date(question.date)),
         *_movement(question),
         *_payment(question),
+        *_acquirer(question),
     ]
     return urlencode([*fields, *_authentication(merchant, fields, password)]).encode("ascii")
 
@@ -141,6 +144,12 @@ def _payment(question):
         ("NUMAPPEL", _number("call", question.call)),
         ("NUMTRANS", _number("transaction", question.transaction)),
     ]
+
+
+def _acquirer(question):
+    """The one that PayPal, meal and holiday vouchers go to; cards have none."""
+    moves = question.kind in ("capture", "cancel", "refund")
+    return [("ACQUEREUR", question.means)] if moves and question.means in codes.ACQUIRERS else []
 
 
 def _question_number(number):

@@ -42,6 +42,8 @@ merchant        "other": the next payments are another merchant's, with our refe
 direct          fault of the next PPPS request: "close_before", "close_after" (carried out, answer lost),
                 "garbage", "98" (00098, nothing done), "98_after" (00098, carried out), "other_amount",
                 "used" (00005: somebody else has used the number)
+means           what the next payments are made with ("VISA"): C of the message. PPPS wants those of
+                :data:`ACQUIRERS` named (ACQUEREUR) with every movement, and refuses it else (00021)
 existence       False: the contract does not know TYPE 00011 (existence by reference and amount)
 inquiry_tells   True: TYPE 00017 answers with MONTANT and REFERENCE too
 ==============  =====================================================================================
@@ -77,6 +79,7 @@ from urllib.parse import parse_qsl, quote, unquote_plus, urlsplit
 SITE, RANK, IDENTIFIER, PASSWORD = "1999888", "32", "110647233", "1999888I"
 KEY = "0123456789ABCDEF" * 8
 ATTEMPTS = 3
+ACQUIRERS = ("PAYPAL", "CVCONNECT", "SODEXO", "UPCHEQUDEJ", "LIMOCB")
 PAGES = ("/php/", "/cgi/MYchoix_pagepaiement.cgi", "/cgi/FramepagepaiementRWD.cgi")
 LETTERS = set("MRTABCDEFGHIJKNPQSUVWYZ")
 DEFAULTS = {
@@ -90,6 +93,7 @@ DEFAULTS = {
     "merchant": "own",
     "available": {"main": "OK", "backup": "OK"},
     "direct": None,
+    "means": "VISA",
     "existence": True,
     "inquiry_tells": False,
 }
@@ -281,6 +285,7 @@ class Charge:
     remitted: bool = False
     authorisation: str = ""
     own: bool = True
+    means: str = "VISA"
     refunds: list = field(default_factory=list)
 
     @property
@@ -442,6 +447,7 @@ class Simulator:
             0 if reserved else amount,
             authorisation=self._authorisation(transaction),
             own=self.settings["merchant"] == "own",
+            means=self.settings["means"],
         )
         with self.lock:
             self.charges.append(charge)
@@ -480,7 +486,7 @@ class Simulator:
             "E": code,
             "T": str(visit.call),
             "S": str(transaction),
-            "C": "VISA" if transaction else None,
+            "C": self.settings["means"] if transaction else None,
             "P": "CARTE" if transaction else None,
             "N": "111122" if transaction else None,
             "J": "44" if transaction else None,
@@ -669,6 +675,8 @@ class Simulator:
             }
         if asked.get("DEVISE") != charge.currency:
             return "00010", {}
+        if charge.means in ACQUIRERS and asked.get("ACQUEREUR") != charge.means:
+            return "00021", {}
         amount = int(asked.get("MONTANT") or 0)
         work = {"00002": self._capture, "00005": self._cancel, "00014": self._refund}[asked["TYPE"]]
         return work(charge, amount)

@@ -208,6 +208,14 @@ class TestDirect(PayboxCase):
             ("done", 0, True),
         )
 
+    def test_payment_by_paypal_is_given_back(self):
+        """What is no card is refused without its acquirer, which the signed message names."""
+        self.simulator.set(means="PAYPAL")
+        self.tx = self.paid(self.invoice())
+        self.simulator.remit()
+        operation = self.operation(self.refund(50), movement=True)
+        self.assertEqual((operation.state, operation.amount), ("approved", 50))
+
     def test_inquiry_on_demand_about_a_payment(self):
         operation = self.operation(self.tx)
         operation.with_user(self.accountant).action_refresh()

@@ -167,6 +167,13 @@ def test_question_with_hmac(kind):
     assert ("MONTANT" in found) is (kind != "inquiry") and "CLE" not in found
 
 
+@pytest.mark.parametrize("kind", direct.TYPES)
+@pytest.mark.parametrize(("means", "named"), [("PAYPAL", "PAYPAL"), ("VISA", None), ("", None)])
+def test_acquirer_is_named_with_every_movement_of_what_is_no_card(kind, means, named):
+    found = fields_of(direct.build(MERCHANT, question(kind, means=means)))
+    assert found.get("ACQUEREUR") == (named if kind in ("capture", "cancel", "refund") else None)
+
+
 def test_question_as_recorded():
     recorded = SAMPLES["capture-cle"]["fields"]
     asked = fields_of(
