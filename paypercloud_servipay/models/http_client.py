@@ -24,6 +24,7 @@ from urllib3.util.ssl_ import create_urllib3_context
 
 from ..api.masking import get_logger
 from .http_body import UnreadableBody, read_body
+from .network_words import network_words
 
 _logger = get_logger(__name__)
 
@@ -383,15 +384,11 @@ class HttpClient:
             return "no answer in time" if attempt.sent else "the server could not be reached in time"
         if _cause(error, ssl.SSLError):
             return f"the secure connection failed: {_cause(error, ssl.SSLError)}"
-        if isinstance(error, socket.gaierror):
-            return "the name of the server is unknown"
         root = error
         while root.__context__ is not None or root.__cause__ is not None:
             root = root.__cause__ or root.__context__
-        if isinstance(root, ConnectionRefusedError):
-            return "nobody listens at that address and port"
-        if isinstance(root, ConnectionResetError | BrokenPipeError):
-            return "the connection was closed before an answer came"
+        if isinstance(root, OSError):
+            return network_words(root)
         text = f"{type(root).__name__}: {root}"
         return "".join(char for char in text if char.isprintable())[:500]
 

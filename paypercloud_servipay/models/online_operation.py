@@ -37,13 +37,8 @@ class OnlineOperation(OnlinePage, OnlineReport):
         "account.move.line", string="Journal items", compute="_compute_payment_transaction", compute_sudo=True
     )
 
-    merchant_account = fields.Char(
-        "Merchant account",
-        readonly=True,
-        copy=False,
-        help="Side (test or live) and number of the merchant at the provider, as they were when this was sent: "
-        "no other account is asked about it.",
-    )
+    # side (test or live) and number of the merchant at the provider, as they were when this was sent
+    merchant_account = fields.Char("Merchant account", readonly=True, copy=False)
 
     @api.depends("res_model", "res_id")
     def _compute_payment_transaction(self):
@@ -77,7 +72,8 @@ class OnlineOperation(OnlinePage, OnlineReport):
 
     def _address(self):
         provider = self._online_provider()
-        return {**super()._address(), **({"merchant_account": provider._servipay_merchant()} if provider else {})}
+        account = {"merchant_account": provider._servipay_merchant()} if provider else {}
+        return {**super()._address(), **account}
 
     def _online_provider(self):
         """Return the payment provider of an online operation; no record for a terminal's."""
@@ -147,8 +143,8 @@ class OnlineOperation(OnlinePage, OnlineReport):
             **sentences,
             "adopted": _("This was before the suite kept operations."),
             "other_merchant": _(
-                "The provider is set for another merchant account, or for the other of its test and live sides, "
-                "than this payment was made with ({detail}): nothing was sent to it."
+                "The provider is set for another merchant account, or for the other of its test and live "
+                "sides, than this payment was made with ({detail}): nothing was sent to it."
             ),
         }
 

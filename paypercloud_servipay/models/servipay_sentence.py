@@ -58,7 +58,8 @@ class ServipaySentence(models.AbstractModel):
         return {
             "late": _("no answer in time"),
             "unreachable": _("the server could not be reached in time"),
-            "no_name": _("the name of the server is unknown"),
+            "no_name": _("that host name is unknown"),
+            "no_way": _("no way leads to that address from this server"),
             "refused": _("nobody listens at that address and port"),
             "closed": _("the connection was closed before an answer came"),
             "tls": _("the secure connection failed: %(why)s"),

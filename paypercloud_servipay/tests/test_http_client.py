@@ -1,5 +1,6 @@
 """The HTTP client: what left, whom it may reach, how long it may take, what it accepts."""
 
+import errno
 import gzip
 import ipaddress
 import socket
@@ -22,6 +23,7 @@ from odoo.tools import mute_logger
 from ..api.request import Request
 from ..models import http_client
 from ..models.http_client import ApiError, Connection, HttpClient
+from ..models.network_words import network_words
 
 
 class Listener:
@@ -108,6 +110,21 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 
 @tagged("post_install", "-at_install", "paypercloud_servipay")
 class TestHttpClient(TransactionCase):
+    def test_words_about_the_network_name_no_class(self):
+        unknown, closed = "that host name is unknown", "the connection was closed before an answer came"
+        for error, words in (
+            (ConnectionRefusedError(errno.ECONNREFUSED, "x"), "nobody listens at that address and port"),
+            (ConnectionResetError(errno.ECONNRESET, "x"), closed),
+            (BrokenPipeError(errno.EPIPE, "x"), closed),
+            (OSError(errno.EHOSTUNREACH, "x"), "no way leads to that address from this server"),
+            (socket.gaierror(socket.EAI_NONAME, "x"), unknown),
+            (UnicodeError("label too long"), unknown),
+        ):
+            self.assertEqual(network_words(error), words)
+            self.assertTrue(self.env["servipay.sentence"]._knows(words), "it has a translation")
+        text = "Too many open files"  # the system's own words
+        self.assertEqual(network_words(OSError(errno.EMFILE, text)), text)
+
     def client(self, url, **options):
         self.entries = []
         options = {"allow_private": True, "read_timeout": 2, "connect_timeout": 2, **options}

@@ -11,6 +11,7 @@ import ipaddress
 import socket
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ..caisse_ap.errors import ProtocolError
@@ -59,6 +60,7 @@ class Link:
     """Where a terminal listens and how long it may take, in seconds.
 
     ``connect_seconds`` are for all of it: resolving the name and trying its addresses one after the other.
+    ``words`` says to people what an error of the network means.
     """
 
     host: str
@@ -68,6 +70,7 @@ class Link:
     quiet_seconds: float = QUIET_SECONDS
     allow_local: bool = False
     line_end: bool = False
+    words: Callable = str
 
     def exchange(self, frame, on_sent=lambda: None, lacking=lambda fields: (), may_follow=lambda fields: ()):
         """Send ``frame`` (bytes) and read the answer. Never raises for what the network does.
@@ -93,7 +96,7 @@ class Link:
                 self._listen(connection, result, pause)
         except (OSError, UnicodeError) as error:
             result.ended = "broken" if result.sent else "refused"
-            result.text = _words(error)
+            result.text = self.words(error)
         if result.fields:
             result.latency = (time.monotonic() - began) * 1000
         return result
@@ -132,7 +135,7 @@ class Link:
         except OSError as error:
             # a terminal that hangs up hard (RST) after its whole answer has answered
             result.ended = "complete" if decoder.complete else "broken"
-            result.text = _words(error)
+            result.text = self.words(error)
         result.fields = decoder.fields
 
     def _read(self, connection, decoder, pause):
@@ -303,12 +306,3 @@ def _receive(connection, seconds):
         return connection.recv(4096)
     except TimeoutError:
         return None
-
-
-def _words(error):
-    """Our own words alone (``servipay.sentence`` translates them), the system's with the kind of error."""
-    if isinstance(error, ConnectionRefusedError):
-        return "nobody listens at that address and port"
-    if isinstance(error, ConnectionResetError | BrokenPipeError):
-        return "the connection was closed before an answer came"
-    return f"{type(error).__name__}: {error.strerror}" if getattr(error, "strerror", None) else str(error)

@@ -3,6 +3,7 @@ import re
 from odoo import _, models
 from odoo.exceptions import UserError
 
+from odoo.addons.paypercloud_servipay.models.network_words import network_words
 from odoo.addons.paypercloud_servipay.models.tested import Tested
 
 from ..caisse_ap.answer import read
@@ -59,6 +60,7 @@ class ServipayTerminal(models.Model):
             answer_seconds=seconds,
             allow_local=method.sudo().caisse_ap_allow_local,
             line_end=method.caisse_ap_line_end,
+            words=network_words,
         )
 
     def _caisse_ap_journal(self, **common):

@@ -9,5 +9,6 @@ def migrate(cr, version):
     )
     if cr.rowcount:
         cr.execute(
-            "UPDATE servipay_operation SET merchant_account = paybox_contract WHERE paybox_contract IS NOT NULL"
+            "UPDATE servipay_operation SET merchant_account = paybox_contract "
+            "WHERE paybox_contract IS NOT NULL"
         )
