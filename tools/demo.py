@@ -95,10 +95,13 @@ def _fill_once(context, name, simulators):
         context.database.note(name, {**facts, "simulators": simulators})
 
 
-def fill(context, database, simulators):
-    """Put the demo data into a database and point the addons at their simulators (may be repeated)."""
+def fill(context, database, simulators, name="demo-data"):
+    """Put the demo data into a database and point the addons at their simulators (may be repeated).
+
+    name: of the log, where several databases are filled at once.
+    """
     with step("filling in demo data"):
-        odoo.shell(context, database, SCRIPT, "demo-data", SERVIPAY_SIMULATORS=json.dumps(simulators))
+        odoo.shell(context, database, SCRIPT, name, SERVIPAY_SIMULATORS=json.dumps(simulators))
 
 
 def _tell(context, server, started, detach):

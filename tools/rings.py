@@ -242,7 +242,9 @@ def browser_ring(context, addons, expression):
         return _nothing("tests/e2e has no test yet")
     chromium = browser.ensure(context.state)
     template.suite(context)
-    return _pytest(context, "e2e", expression, SERVIPAY_CHROMIUM=chromium)
+    # a browser mostly waits: three at a time, each file's tests in their order beside a suite of their own
+    together = ["-n", "3", "--dist", "loadfile"]
+    return _pytest(context, "e2e", expression, together, SERVIPAY_CHROMIUM=chromium)
 
 
 def faults_ring(context, addons, expression):

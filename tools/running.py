@@ -115,9 +115,9 @@ class RunningSuite:
                 self.context,
                 self._started,
                 arguments=self.simulator_arguments,
-                suffix="-neighbours" if self.neighbours else "",
+                suffix=f"-{self.purpose}",
             )
-            demo.fill(self.context, self.database, self.simulators)
+            demo.fill(self.context, self.database, self.simulators, f"demo-data-{self.purpose}")
             self._start_nodes()
         except BaseException:
             self.stop()

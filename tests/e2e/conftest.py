@@ -26,6 +26,7 @@ from tools.running import RunningSuite
 SIZE = {"width": 1366, "height": 900}
 LANGUAGES = {"en": "en_US", "fr": "fr_FR"}
 PATIENCE = 30_000  # ms that Playwright waits for an element: a cold web client is slow on two cores
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")  # several processes share the ring: each has a suite
 STANDSTILL = 300  # s that a test may take; the longest takes about 40
 
 
@@ -54,14 +55,14 @@ def dev_context():
 @pytest.fixture(scope="session")
 def suite(dev_context):
     """The suite, running on a database of its own with demo data, threaded, no scheduled jobs."""
-    with RunningSuite(dev_context) as running:
+    with RunningSuite(dev_context, f"e2e{WORKER}") as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def neighbours(dev_context):
     """A suite of its own beside Odoo's restaurant, employees, QR payment, ...: only for who asks for it."""
-    with RunningSuite(dev_context, "e2e-neighbours", neighbours=True) as running:
+    with RunningSuite(dev_context, f"e2e{WORKER}-neighbours", neighbours=True) as running:
         yield running
 
 

@@ -14,7 +14,7 @@ sys.path.insert(0, str(ROOT / "paypercloud_servipay" / "tests"))
 from masking_corpus import API_KEY as CORPUS_KEY  # noqa: E402  (its folder is on the path only now)
 
 # what tells its own secrets on purpose, or is the output of a test that failed
-SPEAKING = re.compile(r"simulator-.*|security-shop|demo-data|tills|unit|takeover|security|lint.*")
+SPEAKING = re.compile(r"simulator-.*|security-shop|demo-data.*|tills|unit|takeover|security|lint.*")
 # of the demo and of the tests of the addons; those of this database come from its columns
 KNOWN = {
     *("Sim-in.Page-2026!", "Sim-in.Direct-2026", "Sim-out.Back-2026", "Simulator-2026", "Simulator-Api-2026"),
