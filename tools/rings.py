@@ -62,10 +62,13 @@ def run(context, rings, addons=(), expression=None):
 
 @contextlib.contextmanager
 def _in_the_background(context, one, names):
-    """Run rings beside the block's; yields futures of their outcomes, which are there when the block ends."""
+    """Run rings, or parts of one, beside the block's; yields futures of their outcomes.
+
+    They are there when the block ends. names: also of the processes, which end when the block fails.
+    """
     if names:  # made once, and not by two at the same time
         context.exported()
-    with concurrent.futures.ThreadPoolExecutor(1) as executor:
+    with concurrent.futures.ThreadPoolExecutor(max(len(names), 1)) as executor:
         try:
             yield [executor.submit(one, name) for name in names]
         except BaseException:
@@ -104,30 +107,38 @@ def _indented(text):
 
 
 def addons_ring(context, addons, expression):
-    """Install the addons into a copy of the core template and run their tests, but for the tours."""
+    """Install the addons into copies of the core template and run their tests, but for the tours.
+
+    In two halves at once: what a test waits for, mostly the database, keeps one core busy at a time.
+    """
     chosen = addons or context.addons()
     if not chosen:
         return _nothing("there is no addon in this tree yet")
-    name = context.clone(template.core(context), "addons")
+    template.core(context)
+    halves = {f"addons-{number}": chosen[number - 1 :: 2] for number in (1, 2)[: len(chosen)]}
+    total = Outcome()
+
+    def one(name):
+        return _test_addons(context, name, chosen, halves[name], expression)
+
+    with _in_the_background(context, one, halves) as outcomes:
+        for outcome in outcomes:
+            total.add(outcome.result())
+    return total
+
+
+def _test_addons(context, name, installed, tested, expression):
+    """Run the tests of some of the addons with all of them installed; the Outcome."""
+    database = context.clone(template.core(context), name)
     flags = ["--skip-auto-install"] if context.series == "19.0" else ["--without-demo=all"]
-    tags = _tags(chosen, expression) + f",-{TOUR_TAG}"
+    tags = _tags(tested, expression) + f",-{TOUR_TAG}"
+    words = ["-i", ",".join(installed), *flags, "--test-tags", tags, "--stop-after-init"]
     try:
-        with step(f"installing and testing {', '.join(chosen)}") as running:
-            code, log = odoo.run(
-                context,
-                name,
-                "addons",
-                "-i",
-                ",".join(chosen),
-                *flags,
-                "--test-tags",
-                tags,
-                "--stop-after-init",
-                step=running,
-            )
+        with step(f"installing all and testing {', '.join(tested)}") as running:
+            code, log = odoo.run(context, database, name, *words, step=running)
     finally:
-        context.drop(name)
-    return _odoo_outcome(context, log, code, context.logs / "addons.log", chosen, expression)
+        context.drop(database)
+    return _odoo_outcome(context, log, code, context.logs / f"{name}.log", tested, expression)
 
 
 def tours_ring(context, addons, expression):
