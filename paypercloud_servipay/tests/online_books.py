@@ -1,26 +1,19 @@
 """The invariant of online payments, seen from outside: the books equal the platform's, or it is told.
 
-Random sequences against a simulator, whose books share no code with Odoo's. SERVIPAY_ONLINE_RUNS says how
-many (25 for each provider), SERVIPAY_BOOKS_SEED which ("random": any); without it the same code gives the
-same result.
+Random sequences (``sequences``) against a simulator, whose books share no code with Odoo's.
 """
 
-import logging
-import os
-import random
-from collections import Counter
 from contextlib import contextmanager
 from datetime import timedelta
 
-import hypothesis
-from hypothesis import HealthCheck
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from odoo.exceptions import AccessError, UserError, ValidationError
-from odoo.tools import mute_logger
 
-_logger = logging.getLogger(__name__)
+from .sequences import play
+
+RUNS = 25  # for each provider
 STEPS = 14
 PICK = st.integers(0, 10**6)  # which of the records there are
 TRIES = st.sampled_from(["ok"] * 5 + ["refused", "cancel", "pending"])
@@ -144,27 +137,11 @@ class OnlineBooks:
 
     def play(self):
         """At every rest the difference is 0.00, or somebody was told of that very payment or document."""
-        wanted = os.environ.get("SERVIPAY_BOOKS_SEED") or "191919"
-        number = random.SystemRandom().randrange(10**6) if wanted == "random" else int(wanted)
-        runs = int(os.environ.get("SERVIPAY_ONLINE_RUNS") or 25)
-        machine = hypothesis.seed(number)(type("Machine", (OnlineMachine,), {"case": self}))
-        settings = hypothesis.settings(
-            max_examples=runs,
-            stateful_step_count=STEPS,
-            deadline=None,
-            database=None,
-            suppress_health_check=list(HealthCheck),
-        )
-        self.seen = Counter()
         self.other = self.provider.copy(self._provider_values())
         self.other.write({"state": "test", "is_published": True})
         self.other.journal_id = self.company_data["default_journal_bank"].copy()
         self.provider.servipay_pending_days = 1
-        with self.subTest(seed=number), mute_logger(*QUIET):  # what fails is told when all may speak again
-            run_state_machine_as_test(machine, settings=settings)
-        _logger.info("seed %s, %s sequences: %s", number, runs, dict(self.seen))
-        for what in ("booked", "told", "refused", "forged"):
-            self.assertTrue(self.seen[what], f"{what}: never, so nothing was shown")
+        play(self, OnlineMachine, STEPS, RUNS, QUIET, ("booked", "told", "refused", "forged"))
 
     # -- one sequence
 

@@ -1,28 +1,24 @@
 """Whatever is done at tills and in the back office: orders equal terminals, or a named person was told.
 
-Random sequences against the simulator, whose books share no code with Odoo's. SERVIPAY_BOOKS_RUNS says how
-many (50), SERVIPAY_BOOKS_SEED which ("random": any); without it the same code gives the same result.
+Random sequences (``paypercloud_servipay.tests.sequences``) against the simulator, whose books share no code
+with Odoo's.
 """
 
-import logging
-import os
 import random
-from collections import Counter
 from contextlib import ExitStack, contextmanager, suppress
 
-import hypothesis
 import psycopg2
-from hypothesis import HealthCheck
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import tagged
-from odoo.tools import mute_logger
+
+from odoo.addons.paypercloud_servipay.tests.sequences import play
 
 from .books_case import BooksCase
 
-_logger = logging.getLogger(__name__)
+RUNS = 50
 STEPS = 12
 ENDED = ("approved", "declined", "cancelled", "failed", "timeout", "reversed")
 QUIET = ("odoo.sql_db", "odoo.addons.paypercloud_servipay", "odoo.addons.paypercloud_servipay_pos")
@@ -211,23 +207,8 @@ class TestBooksProperty(BooksCase):
 
     def test_books_equal_terminals_or_a_named_person_was_told(self):
         """At every rest the difference is 0.00, or somebody was told of that very operation or payment."""
-        wanted = os.environ.get("SERVIPAY_BOOKS_SEED") or "191919"
-        number = random.SystemRandom().randrange(10**6) if wanted == "random" else int(wanted)
-        runs = int(os.environ.get("SERVIPAY_BOOKS_RUNS") or 50)
-        machine = hypothesis.seed(number)(type("Machine", (TillMachine,), {"case": self}))
-        settings = hypothesis.settings(
-            max_examples=runs,
-            stateful_step_count=STEPS,
-            deadline=None,
-            database=None,
-            suppress_health_check=list(HealthCheck),
-        )
-        self.seen = Counter()
-        with self.subTest(seed=number), mute_logger(*QUIET):  # what fails is told when all may speak again
-            run_state_machine_as_test(machine, settings=settings)
-        _logger.info("seed %s, %s sequences: %s", number, runs, dict(self.seen))
-        for what in ("recorded", "given back", "refused", "differed and told"):
-            self.assertTrue(self.seen[what], f"{what}: never, so nothing was shown")
+        shown = ("recorded", "given back", "refused", "differed and told")
+        play(self, TillMachine, STEPS, RUNS, QUIET, shown)
 
     # -- one sequence
 
