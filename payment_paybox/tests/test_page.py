@@ -62,7 +62,7 @@ class TestPage(PayboxCase):
         self.currency.rounding = 0.001
         self.env.ref("product.decimal_price").digits = 3  # 17.0 rounds prices to two by itself
         bill = self.invoice(200.765)
-        self.assertEqual(bill.amount_residual, 200.765)
+        self.assertAlmostEqual(bill.amount_residual, 200.765)
         tx = self.transaction(bill)
         self.assertEqual(tx.amount, 200.77)
         fields = dict(self.form(tx)[1])
