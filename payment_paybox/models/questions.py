@@ -6,7 +6,7 @@ from odoo import fields
 
 from odoo.addons.paypercloud_servipay.api.finding import Finding
 from odoo.addons.paypercloud_servipay.api.outcome import Mismatch
-from odoo.addons.paypercloud_servipay.models.online_report import UNASKED, UNCONFIRMED
+from odoo.addons.paypercloud_servipay.models.online_report import PAID_TWICE, UNASKED, UNCONFIRMED
 
 from ..paybox import codes, direct
 from .question_number import question_number
@@ -52,8 +52,25 @@ class Claim:
         verdict = direct.conclude_numbers(client.merchant, reply.asked, reply.answer, *numbers)
         if verdict == "yes" or (verdict == "unasked" and not self.rival):
             return None
+        if verdict == "other" and (found := self._ask_about_other(client, reply.answer)):
+            return found
         words = f"{self.question.transaction}: {self.rival or said(reply.answer)}"
         return Finding(None, reason if verdict else UNASKED, words)
+
+    def _ask_about_other(self, client, named):
+        """Return the Finding of the payment that the platform names for our reference, None if it is none.
+
+        The page was paid twice then, or what was reported is another payment's: people are told."""
+        numbers = {"call": named.call, "transaction": named.transaction}
+        reply = client.ask(replace(self.question, number=question_number(), **numbers))
+        if reply.failure:
+            return Finding(None, UNASKED, reply.failure.detail)
+        if direct.conclude_payment(client.merchant, reply.asked, reply.answer).state != "approved":
+            return None
+        number = named.transaction
+        values = {"external_ref": number, "reported_ref": number, "paybox_call": named.call}
+        values["authorization_code"] = reply.answer.authorisation
+        return Finding("approved", PAID_TWICE, self.question.transaction, values, latency=reply.latency)
 
 
 def ask_about_page(client, asked, left):
@@ -97,7 +114,7 @@ def ask_about_reports(client, claims):
     for claim in claims:
         finding = _ask_about_report(client, claim)
         if finding.state == "approved":
-            return replace(finding, values=claim.facts)
+            return replace(finding, values={**claim.facts, **finding.values})
         first = first or finding
         if finding.reason == UNASKED:
             break

@@ -279,16 +279,17 @@ def _tells_of(question, answer):
 def conclude_numbers(merchant, question, answer, call, transaction):
     """Whether the payment of our reference and amount has these numbers, from the answer about its existence.
 
-    "yes", "no", "unasked" (this contract does not answer the question) or "" (nobody knows).
+    "yes", "other" (it has those that the answer names), "no" (there is none), "unasked" (this contract does
+    not answer the question) or "" (nobody knows).
     """
     if answer.code in codes.DIRECT_UNCERTAIN:
         return ""
     if answer.code not in (codes.ACCEPTED, codes.NOT_FOUND):
         return "unasked"
+    if conclude_existence(merchant, question, answer) != "found":
+        return "no"
     asked, found = (call, transaction), (answer.call, answer.transaction)
-    same = [number.lstrip("0") for number in asked] == [number.lstrip("0") for number in found]
-    accepted = answer.code == codes.ACCEPTED and not compare(merchant, question, answer)
-    return "yes" if accepted and same else "no"
+    return "yes" if [one.lstrip("0") for one in asked] == [one.lstrip("0") for one in found] else "other"
 
 
 def conclude_existence(merchant, question, answer):

@@ -100,6 +100,24 @@ class TestNumbers(PayboxCase):
         self.settle(large)
         self.assertEqual((small.state, large.state), ("done", "pending"))
 
+    def test_page_that_was_paid_twice(self):
+        """In two windows: the platform names one of two payments; it is booked, and people are told."""
+        invoice = self.invoice()
+        transaction = self.transaction(invoice)
+        first, second = self.visit(transaction), self.visit(transaction)
+        self.simulator.attempt(first, "ok")
+        self.simulator._charge(second, self.simulator.next_number())
+        one, other = self.simulator.charges
+        self.tell()
+        operation = self.operation(transaction)
+        self.assertEqual((operation.state, transaction.state), ("approved", "done"))
+        self.assertEqual(int(operation.external_ref), other.transaction)
+        self.assertEqual(transaction.provider_reference, operation.external_ref)
+        alert = self.alerts("paid_twice")
+        self.assertIn(str(one.transaction), alert.detail)
+        self.tell()
+        self.assertEqual((self.alerts(), invoice.amount_residual), (alert, 0))
+
     def test_number_of_a_capture_pays_nothing_else(self):
         """It is no payment's number and no less used for that, where reference and amount cannot be asked."""
         self.simulator.set(existence=False)

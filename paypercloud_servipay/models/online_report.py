@@ -11,6 +11,7 @@ from .own_transaction import after_commit
 CONFIRMING = "confirming"  # it is about to be asked
 UNASKED = "unasked"  # it could not be asked yet
 UNCONFIRMED = "unconfirmed"  # it said something else
+PAID_TWICE = "paid_twice"  # it knows this document's payment by another number than was reported
 CONFIRM_AFTER = timedelta(minutes=1)  # by the job, should this process die
 CONFIRM_WITHIN = timedelta(days=1)  # then a person decides
 CONFIRM_RHYTHM = {"first": 60, "slow": 3600}
@@ -87,6 +88,8 @@ class OnlineReport(models.Model):
         result = super()._after_move(old, state, by)
         if state == "approved" and self.reported_late:
             self._document()._servipay_alert("late_success")
+        if state == "approved" and self.reason == PAID_TWICE:
+            self._document()._servipay_alert("paid_twice", detail=self.detail, key=self.detail)
         return result
 
     def _note_no_news(self, finding):
@@ -108,6 +111,7 @@ class OnlineReport(models.Model):
             UNASKED: _(
                 "The platform reports a payment, and could not be asked yet to confirm it. It is asked again."
             ),
+            PAID_TWICE: _("The platform knows it by another number than was reported ({detail})."),
             UNCONFIRMED: _(
                 "A payment was reported, but the platform does not confirm it to this merchant ({detail})."
             ),

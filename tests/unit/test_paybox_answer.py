@@ -355,7 +355,8 @@ def test_only_one_answer_says_that_nothing_was_paid(values, what):
     [
         ({}, "yes"),
         ({"call": "30310733", "transaction": "13957441"}, "yes"),
-        ({"transaction": "0013957442"}, "no"),
+        ({"transaction": "0013957442"}, "other"),
+        ({"call": "0000000000"}, "no"),
         ({"amount": 999}, "no"),
         ({"rank": "1"}, "no"),
         ({"code": "00018", "call": "", "transaction": ""}, "no"),
