@@ -72,6 +72,11 @@ class Shop:
         call = "pos.payment.method", "servipay_state", self.facts["session"], [key]
         return self.suite.user("cashier").call(*call)[0]["state"]
 
+    def explained(self, key):
+        """Return why an operation is what it is, for whoever reads a failure."""
+        domain, names = [("idempotency_key", "=", key)], ["state", "reason", "detail"]
+        return self.suite.user("admin").call("servipay.operation", "search_read", domain, names)
+
     # -- online
 
     def pay_online(self):

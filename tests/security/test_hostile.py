@@ -154,7 +154,7 @@ def unpaid(suite, shop, provider, expected):
     log = Log(suite)
     key = shop.sell(provider, wait=False)
     suite.wait_until(lambda: shop.state(key) in ("unknown", "failed", "approved", "declined"), 60, "its end")
-    assert shop.state(key) in expected
+    assert shop.state(key) in expected, shop.explained(key)
     if shop.state(key) == "unknown":
         call = {
             "session_id": shop.facts["session"],
