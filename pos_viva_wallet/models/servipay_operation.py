@@ -102,7 +102,8 @@ class ServipayOperation(models.Model):
             reason = "" if posted.state == "pending" else f"vv_{posted.reason}"
             # whatever is still open then is asked to be aborted
             values = {"deadline_at": deadline} if posted.state in ("pending", "unknown") else {}
-            return Finding(posted.state, reason, _said(posted.answer), values, latency=reply.latency)
+            # x-viva-correlationid, which Viva.com's support asks for, is kept in the API log
+            return Finding(posted.state, reason, posted.answer.detail, values, latency=reply.latency)
 
         return run
 
@@ -412,9 +413,3 @@ def _values(found, digits):
         "tip_amount": amounts.from_minor(tip, digits) if tip else None,
         "viva_may_change": found.may_change,
     }
-
-
-def _said(answer):
-    """Return Viva.com's own words, with its name for the answer, which its support asks for."""
-    parts = (answer.detail, answer.correlation and f"x-viva-correlationid {answer.correlation}")
-    return " ".join(part for part in parts if part)

@@ -74,6 +74,7 @@ class TestPayments(VivaCase):
                 snapshot = self.till()._servipay_state([operation.idempotency_key])[0]
                 self.assertIn(text, snapshot["text"])
                 self.assertIn("No money was moved", snapshot["text"])
+                self.assertNotIn("correlation", snapshot["text"])
         self.assertFalse(self.viva.charges)
 
     def test_timeout(self):

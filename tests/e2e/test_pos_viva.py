@@ -74,8 +74,9 @@ def test_paid_by_webhook(till, viva, screenshot):
     """One charge, one payment; the webhook is in the inbox and belongs to the operation."""
     viva.script("approved", delay=2)
     pay(till)
-    till.status()
+    status = till.status()
     till.page.wait_for_timeout(1000)
+    assert "correlation" not in status.inner_text()
     screenshot(till.page, "pos-viva-waiting-fr")
     till.receipt()
     operation = till.until("approved")
