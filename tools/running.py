@@ -151,6 +151,10 @@ class RunningSuite:
             self._users[login] = User(self.url, self.database, login)
         return self._users[login]
 
+    def forget(self, login):
+        """Let a person log in anew next time: until 18.0 a session keeps the language of its last page."""
+        self._users.pop(login, None)
+
     def simulator(self, addon):
         """Return the running servers.Simulator of an addon."""
         return next(found for found in self._started if found.addon == addon)

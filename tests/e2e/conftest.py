@@ -123,16 +123,18 @@ def login(suite):
 @pytest.fixture
 def speaks(suite):
     """A function (login, "en" or "fr") that sets a person's language; all as they were afterwards."""
-    admin, before = suite.user("admin"), {}
+    before = {}
 
     def speak(name, language):
+        admin = suite.user("admin")
         (user,) = admin.call("res.users", "search_read", [("login", "=", name)], ["lang"])
-        before.setdefault(user["id"], user["lang"])
+        before.setdefault(name, (user["id"], user["lang"]))
         admin.call("res.users", "write", [user["id"]], {"lang": LANGUAGES[language]})
 
     yield speak
-    for number, lang in before.items():
-        admin.call("res.users", "write", [number], {"lang": lang})
+    for name, (number, lang) in before.items():
+        suite.user("admin").call("res.users", "write", [number], {"lang": lang})
+        suite.forget(name)
 
 
 @pytest.fixture(params=LANGUAGES)
