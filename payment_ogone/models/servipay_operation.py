@@ -312,9 +312,9 @@ class ServipayOperation(OnlineOperation):
         """Return the platform's word for this movement: a capture of all that is left closes the payment."""
         if self.kind != "capture":
             return MAINTENANCE[self.kind]
-        paid = self._ogone_payment_operation()
-        rest = self.currency_id.compare_amounts(self.amount, paid.refundable_amount) >= 0
-        return "SAS" if rest and self._ogone_is_sole() else "SAL"
+        # what is left once this one, which is on its way already, has taken its part
+        left = self._ogone_payment_operation().refundable_amount
+        return "SAS" if self.currency_id.is_zero(left) and self._ogone_is_sole() else "SAL"
 
     def _ogone_client(self):
         return self._document().provider_id.sudo()._ogone_client(operation_id=self.id)

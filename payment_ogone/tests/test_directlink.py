@@ -280,6 +280,20 @@ class TestReserved(DirectCase):
         self.assertEqual(self.simulator.captured(self.tx.reference), 5000)
         self.assertEqual(self.bill.amount_residual, 70)
 
+    def test_parts_in_any_order_until_nothing_is_left(self):
+        """The first part, however large, leaves the rest reserved."""
+        if SERIES < 18:
+            return  # core captures the whole amount only
+        for first in (61, 100):
+            with self.subTest(first=first):
+                self.tx = self.transaction(self.invoice())
+                self.attempt(self.tx)
+                for amount in (first, 120 - first):
+                    self.capture(amount)
+                    self.settle()
+                    self.assertEqual(self.movement().state, "approved", amount)
+                self.assertEqual(self.simulator.captured(self.tx.reference), 12000)
+
     def test_rest_is_voided_after_a_part_was_captured(self):
         self.capture(50)
         self.settle()

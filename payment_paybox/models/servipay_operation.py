@@ -136,7 +136,7 @@ class ServipayOperation(OnlineOperation):
 
         A payment, or what followed another one: captures and refunds have numbers of their own."""
         others = ["&", ("id", "!=", self.id), ("original_id", "!=", self.id)]
-        found = [*self._paybox_of_contract(), *others, ("external_ref", "=", number)]
+        found = [*self._paybox_of_contract(), *others, ("external_ref", "in", _spellings(number))]
         return self.search([*found, ("state", "in", states)], limit=1)
 
     def _paybox_of_contract(self):
@@ -167,7 +167,7 @@ class ServipayOperation(OnlineOperation):
         messages = self.env["servipay.notification"].search(
             [
                 ("provider", "=", "paybox"),
-                ("paybox_transaction", "=", number),
+                ("paybox_transaction", "in", _spellings(number)),
                 ("paybox_call", "in", (False, call.lstrip("0"))),
                 ("operation_id", "!=", self.id),
             ],
@@ -399,6 +399,12 @@ class ServipayOperation(OnlineOperation):
         self._servipay_cron_online(
             "paybox", ["|", ("external_ref", "!=", False), ("reason", "=", "pb_waiting")]
         )
+
+
+def _spellings(number):
+    """Return how a number of the platform may be stored: PPPS writes it with zeros, its page without."""
+    plain = (number or "").lstrip("0")
+    return [number, plain, plain.zfill(10)]
 
 
 def _dates(state, reason):

@@ -43,6 +43,8 @@ class TestKept(PayboxCase):
         self.assertEqual((operation.state, operation.reason), ("pending", "other_merchant"))
         self.assertEqual(len(self.simulator.requests), before)
         self.assertIn("test:1999888", operation._explain())
+        self.provider.state = "test"  # the way back to asking is open
+        self.assertTrue(callable(operation._plan("inquire")) or operation._plan("inquire").reason == "")
 
     def test_no_other_account_gives_a_payment_back(self):
         """A number of the test platform may be somebody else's payment at the real one."""

@@ -133,7 +133,10 @@ class TestNumbers(PayboxCase):
         capture = paid.child_ids
         self.assertEqual((capture.kind, capture.state), ("capture", "approved"))
         self.assertNotEqual(capture.external_ref, paid.external_ref)
-        self.forge(foreign, capture.external_ref, call=self.simulator.charges[-1].call)
+        # PPPS writes it with zeros, and the page would without
+        number = capture.external_ref.lstrip("0")
+        self.assertNotEqual(number, capture.external_ref)
+        self.forge(foreign, number, call=self.simulator.charges[-1].call)
         self.assertEqual(self.operation(other).reason, "mismatch")
         self.settle(other)
         self.assertNotEqual(other.state, "done")

@@ -38,13 +38,13 @@ class ServipayKept(models.AbstractModel):
         """Refuse what would leave an operation without the way to ask about it."""
         for record in self.sudo():
             if record._servipay_loses(vals):
-                record._servipay_check_settled()
+                record._servipay_check_settled(record._servipay_needing())
         return super().write(vals)
 
     @api.ondelete(at_uninstall=False)
     def _unlink_except_with_operations(self):
         for record in self.sudo():
-            record._servipay_check_settled()
+            record._servipay_check_settled(record._servipay_hanging())
             found = self.env["servipay.operation"].sudo().search(record._servipay_hanging(), limit=1)
             if found:
                 raise UserError(
@@ -57,9 +57,13 @@ class ServipayKept(models.AbstractModel):
                     )
                 )
 
-    def _servipay_check_settled(self):
-        """UserError that names an operation of these records of which it is not known what became."""
-        domain = [*self._servipay_hanging(), ("state", "in", tuple(states.UNSETTLED))]
+    def _servipay_needing(self):
+        """Return the domain of the operations that need this record as it is now."""
+        return self._servipay_hanging()
+
+    def _servipay_check_settled(self, hanging):
+        """UserError that names an operation of a domain of which it is not known what became."""
+        domain = [*hanging, ("state", "in", tuple(states.UNSETTLED))]
         found = self.env["servipay.operation"].sudo().search(domain, limit=1)
         if found:
             raise UserError(

@@ -44,6 +44,11 @@ class ServipayPaymentProvider(models.AbstractModel):
         other = state != "disabled" and (state == "test") != (self.state == "test")
         return other or super()._servipay_loses(vals)
 
+    def _servipay_needing(self):
+        """Another account's payments lose nothing by a change: it may be what gives them back their own."""
+        own = ("merchant_account", "in", (False, self._servipay_merchant()))
+        return [*super()._servipay_needing(), own]
+
     def _servipay_merchant(self):
         """Return side and number of the account that payments are made with: its numbers are its own."""
         self.ensure_one()
