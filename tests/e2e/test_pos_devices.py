@@ -39,12 +39,12 @@ def terrace(suite):
 
 def test_two_tills_one_terminal(till, device, suite, terrace, screenshot):
     """The second till hears who is being paid, how much and since when; nothing is sent for it."""
-    till.simulator("script", outcome="approved", delay=30)
+    other = Till(device("manager"), suite, terrace).open()
+    other.sell("Café")
+    till.simulator("script", outcome="approved", delay=60)
     till.sell()
     till.pay()
     holder = till.until("pending")
-    other = Till(device("manager"), suite, terrace).open()
-    other.sell("Café")
     other.pay()
     dialog = other.page.locator(".modal-dialog", has_text="Comptoir")
     dialog.wait_for()
