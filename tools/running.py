@@ -152,7 +152,7 @@ class RunningSuite:
         return self._users[login]
 
     def forget(self, login):
-        """Let a person log in anew next time: until 18.0 a session keeps the language of its last page."""
+        """Let a person log in anew next time: a session keeps the language of its last page."""
         self._users.pop(login, None)
 
     def simulator(self, addon):

@@ -10,7 +10,8 @@ from tools.odoo import free_port
 
 @pytest.fixture
 def admin(suite):
-    """The administrator, calling as the web client does."""
+    """The administrator, logged in anew: whatever language other tests have left is not his."""
+    suite.forget("admin")
     return suite.user("admin")
 
 
